@@ -1,0 +1,1 @@
+"""Exercises of the chapters: each solution is the source of its exercise."""

@@ -1,0 +1,91 @@
+"""Squashing functions and their derivatives: what a unit does to its net input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstmbook.validation import Array
+
+
+@dataclass(frozen=True)
+class Squashing:
+    """An activation function with its derivative and range.
+
+    Attributes
+    ----------
+    name
+        The name it is looked up by (`squashing`).
+    function, derivative
+        Maps from net inputs of any shape to values of that shape.
+    low, high
+        The bounds of its values (infinite for the identity).
+    max_slope
+        The largest value of the derivative, reached at net input 0.
+    """
+
+    name: str
+    function: Callable[[Array], Array] = field(repr=False)
+    derivative: Callable[[Array], Array] = field(repr=False)
+    low: float
+    high: float
+    max_slope: float
+
+    def __call__(self, net: Array | float) -> Array:
+        """Return the activation for net input `net`, in the same shape."""
+        return self.function(np.asarray(net, dtype=np.float64))
+
+    def slope(self, net: Array | float) -> Array:
+        """Return the derivative at net input `net`, in the same shape."""
+        return self.derivative(np.asarray(net, dtype=np.float64))
+
+
+def _logistic(net: Array) -> Array:
+    # exp of a non-positive number only: no overflow on either side
+    small = np.exp(-np.abs(net))
+    return np.where(net >= 0, 1.0, small) / (1.0 + small)
+
+
+def _logistic_slope(net: Array) -> Array:
+    small = np.exp(-np.abs(net))
+    return small / (1.0 + small) ** 2
+
+
+logistic = Squashing("logistic", _logistic, _logistic_slope, 0.0, 1.0, 0.25)
+tanh = Squashing("tanh", np.tanh, lambda net: 1.0 - np.tanh(net) ** 2, -1.0, 1.0, 1.0)
+identity = Squashing("identity", lambda net: net + 0.0, np.ones_like, -np.inf, np.inf, 1.0)
+g = Squashing(
+    "g",
+    lambda net: 4.0 * _logistic(net) - 2.0,
+    lambda net: 4.0 * _logistic_slope(net),
+    -2.0,
+    2.0,
+    1.0,
+)
+h = Squashing(
+    "h",
+    lambda net: 2.0 * _logistic(net) - 1.0,
+    lambda net: 2.0 * _logistic_slope(net),
+    -1.0,
+    1.0,
+    0.5,
+)
+
+SQUASHINGS = {each.name: each for each in (logistic, tanh, identity, g, h)}
+
+
+def squashing(name: str | Squashing) -> Squashing:
+    """Return the squashing function called `name`, or `name` itself if it is one already.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if isinstance(name, Squashing):
+        return name
+    if name not in SQUASHINGS:
+        raise ValueError(f"name is {name!r}; it must be one of {', '.join(SQUASHINGS)}")
+    return SQUASHINGS[name]

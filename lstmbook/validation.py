@@ -1,0 +1,99 @@
+"""Checks of arguments: each names the argument, what it was, and what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def as_array(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:
+    """Return `value` as a finite float64 array of the given shape.
+
+    Parameters
+    ----------
+    name
+        What the caller calls the argument; it stands in the error.
+    value
+        Anything NumPy can turn into an array.
+    shape
+        The lengths required; ``None`` where any length is allowed.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not numeric.
+    ValueError
+        If the shape differs or an entry is NaN or infinite.
+    """
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as problem:
+        raise TypeError(f"{name} must be an array of numbers, not {value!r}") from problem
+    wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+    if array.ndim != len(shape) or any(
+        length is not None and length != found
+        for length, found in zip(shape, array.shape, strict=True)
+    ):
+        raise ValueError(f"{name} has shape {array.shape}; it must have shape {wanted}")
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name}{list(where)} is {array[where]}; every entry must be finite")
+    return array
+
+
+def as_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return `value` as a finite float inside the stated range.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a number.
+    ValueError
+        If it is NaN, infinite or outside the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    number = float(value)
+    if not np.isfinite(number):
+        raise ValueError(f"{name} is {number}; it must be finite")
+    if above is not None and not number > above:
+        raise ValueError(f"{name} is {number:g}; it must be above {above:g}")
+    if at_least is not None and not number >= at_least:
+        raise ValueError(f"{name} is {number:g}; it must be at least {at_least:g}")
+    if at_most is not None and not number <= at_most:
+        raise ValueError(f"{name} is {number:g}; it must be at most {at_most:g}")
+    if below is not None and not number < below:
+        raise ValueError(f"{name} is {number:g}; it must be below {below:g}")
+    return number
+
+
+def as_count(name: str, value: Any, *, at_least: int = 0, at_most: int | None = None) -> int:
+    """Return `value` as an int inside the stated range.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a whole number.
+    ValueError
+        If it is outside the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    number = int(value)
+    if number < at_least:
+        raise ValueError(f"{name} is {number}; it must be at least {at_least}")
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name} is {number}; it must be at most {at_most}")
+    return number
