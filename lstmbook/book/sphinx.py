@@ -1,0 +1,124 @@
+"""The book's own Sphinx extension: its style, MathJax from the package, links to equations."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lstmbook.book.pages import anchor
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+HERE = Path(__file__).parent
+TAG = re.compile(r"\\tag\{(eq-[a-z0-9-]+)\}")
+LABEL = re.compile(r"(?<!`)`(eq-[a-z0-9-]+)`(?!`)")
+
+MATHJAX = {
+    "loader": {"load": ["input/tex", "output/chtml"]},
+    "tex": {"packages": {"[+]": ["ams"]}},
+    "chtml": {"mtextInheritFont": True},
+    "options": {
+        "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area",
+        "ignoreHtmlClass": ".*",
+        # the speech worker cannot start on file:// pages; assistive MathML reads formulas aloud
+        "enableSpeech": False,
+        "enableBraille": False,
+        "enableEnrichment": False,
+        "enableComplexity": False,
+        "enableExplorer": False,
+        "enableAssistiveMml": True,
+        "menuOptions": {
+            "settings": {
+                "speech": False,
+                "braille": False,
+                "enrich": False,
+                "collapsible": False,
+                "assistiveMml": True,
+            }
+        },
+    },
+}
+
+
+def equation_targets(notebooks: Path) -> dict[str, tuple[str, str]]:
+    """Return where each labelled equation stands: label -> (notebook, heading above it).
+
+    Raises
+    ------
+    ValueError
+        If a label stands in two places.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted(notebooks.glob("*.ipynb")):
+        heading = ""
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] != "markdown":
+                continue
+            for line in "".join(cell["source"]).splitlines():
+                if line.startswith("#"):
+                    heading = line.lstrip("#").strip()
+                for label in TAG.findall(line):
+                    if label in found:
+                        raise ValueError(f"{label} is tagged in {found[label][0]} and {path.stem}")
+                    found[label] = (path.stem, heading)
+    return found
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    config.myst_update_mathjax = False
+    config.mathjax_path = "mathjax/tex-chtml.js"
+    config.mathjax3_config = MATHJAX
+    app.lstmbook_equations = equation_targets(Path(app.srcdir) / "notebooks")  # type: ignore[attr-defined]
+
+
+def _link_equations(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Turn the labels in docstrings into links to the equations they implement."""
+
+    def link(match: re.Match[str]) -> str:
+        label = match[1]
+        where = app.lstmbook_equations.get(label)  # type: ignore[attr-defined]
+        if where is None:
+            return f"``{label}``"
+        return f"`{label} <../../notebooks/{where[0]}.html#{anchor(where[1])}>`__"
+
+    lines[:] = [LABEL.sub(link, line) for line in lines]
+
+
+def _copy_assets(app: Sphinx, problem: Exception | None) -> None:
+    if problem is None and app.builder.format == "html":
+        target = Path(app.outdir) / "_static"
+        shutil.copytree(HERE / "vendor" / "mathjax", target / "mathjax", dirs_exist_ok=True)
+        shutil.copytree(HERE / "static", target, dirs_exist_ok=True)
+
+
+def _font_path(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Tell MathJax where its font lies, from this page."""
+    if app.builder.format == "html" and context.get("has_maths_elements"):
+        path = context["pathto"]("_static/mathjax/mathjax-newcm-font", resource=True)
+        body = (
+            "MathJax.output = MathJax.output || {};"
+            f"MathJax.output.fontPath = MathJax.chtml.fontPath = {json.dumps(path)};"
+            # a relative path is resolved against the page, also on file://
+            "MathJax.output.fontPath = MathJax.chtml.fontPath ="
+            " new URL(MathJax.output.fontPath, document.baseURI).href;"
+        )
+        app.add_js_file(None, body=body, priority=600)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.connect("config-inited", _configure)
+    app.connect("autodoc-process-docstring", _link_equations)
+    app.connect("html-page-context", _font_path, priority=900)
+    app.connect("build-finished", _copy_assets)
+    app.add_css_file("book.css")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
