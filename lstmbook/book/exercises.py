@@ -90,7 +90,7 @@ def find(id: str) -> Exercise:
 
 
 def _body(solution: Function) -> str:
-    lines = inspect.getsource(solution).splitlines()
+    lines = inspect.cleandoc("\n" + inspect.getsource(solution)).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("def "))
     return "\n".join(lines[start:])
 

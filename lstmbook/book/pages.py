@@ -34,7 +34,7 @@ def title(notebook: NotebookNode) -> str:
 
 
 def _notebook(cells: Sequence[NotebookNode]) -> NotebookNode:
-    made = new_notebook(cells=list(cells), metadata={"kernelspec": KERNEL})
+    made: NotebookNode = new_notebook(cells=list(cells), metadata={"kernelspec": KERNEL})
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"
     return made
@@ -139,7 +139,9 @@ def solutions_page(titles: Mapping[str, str]) -> NotebookNode:
     every = exercises.exercises().values()
     for chapter, group in groupby(every, key=lambda each: each.chapter):
         here = list(group)
-        cells.append(new_markdown_cell(f"## {titles[chapter]}\n\n[To the chapter]({chapter}.ipynb)"))
+        cells.append(
+            new_markdown_cell(f"## {titles[chapter]}\n\n[To the chapter]({chapter}.ipynb)")
+        )
         cells.append(new_code_cell(_imports(here[0].solution.__module__)))
         for each in here:
             cells.append(new_markdown_cell(f"### {each.id}"))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pkgutil
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 import lstmbook
-from lstmbook.book import pages
 
 Report = Callable[[str], None]
 

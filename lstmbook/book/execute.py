@@ -1,0 +1,353 @@
+"""Execute the chapters, and keep their stored outputs true to the code that made them.
+
+A chapter's metadata holds the hash of what its outputs come from: its own code and the package.
+A chapter whose hash differs is stale; `refresh` executes it again and writes it so that the same
+code always gives the same file: no times, no random identifiers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+Report = Callable[[str], None]
+
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+# files of the package that no chapter runs: they read, execute and build the chapters
+TOOLS = frozenset(
+    {
+        "__main__.py",
+        "cli.py",
+        "book/browser.py",
+        "book/execute.py",
+        "book/pages.py",
+        "book/serve.py",
+        "book/site.py",
+        "book/sphinx.py",
+        "book/suite.py",
+        "explore/sphinx.py",
+    }
+)
+SUFFIXES = frozenset({".css", ".js", ".py", ".toml"})
+
+SETUP = """\
+# Installs the book's package where it is missing (Colab, for one). Locally this does nothing.
+import importlib.util, sys
+if importlib.util.find_spec("lstmbook") is None:
+    %pip install -q anywidget matplotlib numpy
+    %pip install -q --no-deps git+{repository}@{branch}
+if "google.colab" in sys.modules:
+    from google.colab import output
+    output.enable_custom_widget_manager()"""
+SETUP_TAGS = ["remove-cell", "setup"]
+
+
+class ExecutionError(RuntimeError):
+    """A cell of a chapter failed; the message says which and how."""
+
+
+@dataclass
+class Progress:
+    """How far the execution is: cells done of each chapter, for whoever shows it.
+
+    Attributes
+    ----------
+    report
+        Told one line at each event worth a line.
+    cell
+        Told (chapter, cells done, cells in all) after each cell.
+    """
+
+    report: Report = print
+    cell: Callable[[str, int, int], None] = field(default=lambda chapter, done, total: None)
+
+
+def chapters(root: Path) -> list[Path]:
+    """Return the book's notebooks in order."""
+    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def package_hash(root: Path) -> str:
+    """Return the hash of every file of the package that can reach a chapter's outputs."""
+    package = root / "lstmbook"
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package).as_posix()
+        if path.suffix in SUFFIXES and name not in TOOLS and path.is_file():
+            # a checkout on Windows may end lines its own way
+            content = path.read_bytes().replace(b"\r\n", b"\n")
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def content_hash(notebook: NotebookNode, package: str) -> str:
+    """Return the hash that a notebook's outputs belong to: its code cells and the package's."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps([package, *code]).encode()).hexdigest()
+
+
+def is_fresh(notebook: NotebookNode, package: str) -> bool:
+    """Return whether the stored outputs belong to the notebook's code and the package."""
+    stored = notebook.metadata.get("lstmbook", {}).get("executed")
+    return bool(stored == content_hash(notebook, package))
+
+
+def stale(root: Path) -> list[Path]:
+    """Return the notebooks whose stored outputs are older than their code or the package."""
+    package = package_hash(root)
+    return [path for path in chapters(root) if not is_fresh(read(path), package)]
+
+
+def read(path: Path) -> NotebookNode:
+    """Return the notebook stored at `path`."""
+    return nbformat.read(path, as_version=4)
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Store a notebook at `path`: either the whole new file stands there, or the old one."""
+    text = nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(name, path.stat().st_mode if path.exists() else 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def setup_source(root: Path) -> str:
+    """Return the code of the set-up cell: what a reader on Colab needs before the chapter."""
+    with (root / "pyproject.toml").open("rb") as file:
+        settings = tomllib.load(file)["tool"]["lstmbook"]
+    return SETUP.format(repository=settings["repository"], branch=settings["branch"])
+
+
+def exercise_id(cell: NotebookNode) -> str | None:
+    """Return the id of the exercise that a code cell poses, or None."""
+    if cell.cell_type != "code" or "exercise" not in cell.metadata.get("tags", ()):
+        return None
+    found = re.search(r'^check\("([^"]+)"', cell.source, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def sync(notebook: NotebookNode, setup: str) -> NotebookNode:
+    """Bring the generated cells of a chapter up to date: its set-up cell and its exercises."""
+    # imported when it is needed, by name: the exercises import the chapters' modules
+    skeleton = importlib.import_module("lstmbook.book.exercises").skeleton
+    cells = [cell for cell in notebook.cells if "setup" not in cell.metadata.get("tags", ())]
+    for cell in cells:
+        known = exercise_id(cell)
+        if known is not None:
+            cell.source = skeleton(known)
+    first = new_code_cell(
+        setup, metadata={"tags": list(SETUP_TAGS), "jupyter": {"source_hidden": True}}
+    )
+    notebook.cells = [*cells[:1], first, *cells[1:]]
+    return notebook
+
+
+def _identify(cells: Iterable[NotebookNode]) -> None:
+    """Name each cell after its content, so that an edit elsewhere leaves the name alone."""
+    seen: dict[str, int] = {}
+    for cell in cells:
+        name = hashlib.sha256(f"{cell.cell_type}\0{cell.source}".encode()).hexdigest()[:12]
+        seen[name] = seen.get(name, 0) + 1
+        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def _rename_models(notebook: NotebookNode, chapter: str) -> NotebookNode:
+    """Give the widgets' models lasting names: the kernel draws them at random."""
+    widgets = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
+    shown = [
+        output["data"][VIEW]["model_id"]
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if VIEW in output.get("data", {})
+    ]
+    order = list(dict.fromkeys([*shown, *widgets]))
+    names = {
+        old: hashlib.sha256(f"{chapter}:{number}".encode()).hexdigest()[:32]
+        for number, old in enumerate(order)
+    }
+    if not names:
+        return notebook
+    pattern = re.compile("|".join(map(re.escape, names)))
+    text = pattern.sub(lambda match: names[match.group()], json.dumps(notebook))
+    return nbformat.from_dict(json.loads(text))
+
+
+def normalise(notebook: NotebookNode, chapter: str) -> NotebookNode:
+    """Return the notebook without what differs from one run or one machine to the next."""
+    widgets = notebook.metadata.get("widgets")
+    known = notebook.metadata.get("lstmbook", {})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": LANGUAGE, "lstmbook": known}
+    )
+    if widgets:
+        notebook.metadata["widgets"] = widgets
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for cell in notebook.cells:
+        for passing in ("ExecuteTime", "collapsed", "execution"):
+            cell.metadata.pop(passing, None)
+    _identify(notebook.cells)
+    return _rename_models(notebook, chapter)
+
+
+def _environment() -> dict[str, str]:
+    """Return the kernel's environment: the same order of hashes and of sums on every run."""
+    single = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return {**os.environ, "PYTHONHASHSEED": "0", **dict.fromkeys(single, "1")}
+
+
+def _failure(chapter: str, notebook: NotebookNode, index: int, error: Exception) -> ExecutionError:
+    cell = notebook.cells[index]
+    number = sum(each.cell_type == "code" for each in notebook.cells[: index + 1])
+    name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", error)
+    code = "\n".join(f"    {line}" for line in cell.source.splitlines()[:12])
+    return ExecutionError(f"{chapter}: code cell {number} failed with {name}: {value}\n{code}")
+
+
+async def _execute(path: Path, notebook: NotebookNode, progress: Progress) -> NotebookNode:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    last = 0
+
+    def reached(cell: NotebookNode, cell_index: int, **_: Any) -> None:
+        nonlocal last
+        last = cell_index
+        progress.cell(path.stem, cell_index, len(notebook.cells))
+
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        coalesce_streams=True,
+        store_widget_state=True,
+        on_cell_start=reached,
+    )
+    for cell in notebook.cells:  # the old outputs belong to the old code
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    notebook.metadata.pop("widgets", None)
+    try:
+        executed: NotebookNode = await client.async_execute(env=_environment())
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise _failure(path.stem, notebook, last, error) from error
+    progress.cell(path.stem, len(notebook.cells), len(notebook.cells))
+    return executed
+
+
+async def _refresh_one(
+    path: Path, setup: str, package: str, again: bool, progress: Progress
+) -> bool:
+    before = path.read_text(encoding="utf-8")
+    notebook = sync(nbformat.reads(before, as_version=4), setup)
+    due = again or not is_fresh(notebook, package)
+    if due:
+        started = asyncio.get_running_loop().time()
+        notebook = await _execute(path, notebook, progress)
+        notebook.metadata["lstmbook"] = {"executed": content_hash(notebook, package)}
+        seconds = asyncio.get_running_loop().time() - started
+    notebook = normalise(notebook, path.stem)
+    if nbformat.writes(notebook, version=4).rstrip("\n") + "\n" != before:
+        write(notebook, path)
+    progress.report(f"{path.stem}: executed in {seconds:.1f} s" if due else f"{path.stem}: fresh")
+    return due
+
+
+def refresh(
+    root: Path,
+    paths: Iterable[Path],
+    *,
+    again: bool = False,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Execute the stale ones of some notebooks and store them with their outputs.
+
+    Parameters
+    ----------
+    root
+        The clone of the book.
+    paths
+        Notebooks of it.
+    again
+        Execute the fresh ones too.
+    workers
+        How many to execute side by side.
+    progress
+        Whom to tell.
+
+    Returns
+    -------
+    list of Path
+        The notebooks that were executed.
+
+    Raises
+    ------
+    ExecutionError
+        If a cell fails; that chapter's file keeps its old outputs.
+    """
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; it must be at least 1")
+    told = progress or Progress()
+    setup, package = setup_source(root), package_hash(root)
+
+    async def run_all() -> list[Path]:
+        free = asyncio.Semaphore(workers)
+
+        async def run_one(path: Path) -> bool:
+            async with free:
+                return await _refresh_one(path, setup, package, again, told)
+
+        ordered = list(paths)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run_one(path)) for path in ordered]
+        return [path for path, task in zip(ordered, tasks, strict=True) if task.result()]
+
+    try:
+        return asyncio.run(run_all())
+    except* ExecutionError as failed:
+        raise failed.exceptions[0] from None
+
+
+def pick(root: Path, names: Iterable[str]) -> list[Path]:
+    """Return the notebooks that some words stand for: a number, or a part of a name.
+
+    Raises
+    ------
+    ValueError
+        If a word stands for none.
+    """
+    known = chapters(root)
+    wanted = list(names)
+    for name in wanted:
+        if not any(name.removesuffix(".ipynb") in path.stem for path in known):
+            listed = ", ".join(path.stem for path in known) or "none"
+            raise ValueError(f"CHAPTER is {name!r}; it must be part of one of: {listed}")
+    if not wanted:
+        return known
+    return [p for p in known if any(name.removesuffix(".ipynb") in p.stem for name in wanted)]
