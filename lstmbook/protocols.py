@@ -1,0 +1,200 @@
+"""The small agreements that let every task meet every learner, and one trial of a pair."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from lstmbook.sequences import Sequence, loss
+from lstmbook.validation import Array, as_count
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Whatever can be shown a sequence and predict.
+
+    Ten lines suffice to write one: any class with these two methods is a learner.
+    """
+
+    def learn(self, sequence: Sequence) -> Array:
+        """Present a sequence, change the weights, return the outputs, shape (T, n_outputs).
+
+        The outputs are those given while the sequence was presented: each is made before
+        its own target is used.
+        """
+        ...
+
+    def predict(self, sequence: Sequence) -> Array:
+        """Return the outputs for a sequence, shape (T, n_outputs), and change nothing."""
+        ...
+
+
+class Judge(Protocol):
+    """A criterion at work on one trial."""
+
+    def see(self, sequence: Sequence, outputs: Array, learner: Learner) -> bool:
+        """Take note of one presented sequence; return whether the trial has succeeded."""
+        ...
+
+    @property
+    def after(self) -> int:
+        """The number of presented sequences at which success is counted."""
+        ...
+
+
+@runtime_checkable
+class Criterion(Protocol):
+    """When a trial has succeeded."""
+
+    def right(self, sequence: Sequence, outputs: Array) -> bool:
+        """Return whether the outputs, shape (T, n_outputs), are right for this sequence."""
+        ...
+
+    def judge(self) -> Judge:
+        """Return a judge for a new trial."""
+        ...
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What constant outputs score: the value any learning has to beat.
+
+    Attributes
+    ----------
+    outputs
+        The constant outputs with the smallest expected loss, shape (n_outputs,).
+    loss
+        Their expected loss for a sequence (half the squared error, summed over the steps that
+        count).
+    """
+
+    outputs: Array
+    loss: float
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A source of sequences with a criterion."""
+
+    @property
+    def name(self) -> str:
+        """What tables call the task."""
+        ...
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of input lines."""
+        ...
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs."""
+        ...
+
+    @property
+    def criterion(self) -> Criterion:
+        """When a trial has succeeded, as the paper defines it unless set otherwise."""
+        ...
+
+    def sample(self, rng: np.random.Generator) -> Sequence:
+        """Draw one training sequence."""
+        ...
+
+    def doing_nothing(self) -> Baseline:
+        """Return what constant outputs score."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one trial ended.
+
+    Attributes
+    ----------
+    ending
+        "success", "cap" (not within the sequences allowed) or "diverged" (an output that is
+        not finite).
+    sequences
+        Sequences until success as the criterion counts them; otherwise the number presented.
+    errors
+        Mean loss for a sequence in each full window, shape (number of windows,).
+    window
+        The number of sequences in a window.
+    seconds
+        Wall-clock time of the trial.
+    seed
+        What the trial was seeded with, or None.
+    """
+
+    ending: Literal["success", "cap", "diverged"]
+    sequences: int
+    errors: Array
+    window: int
+    seconds: float
+    seed: int | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether the criterion was met."""
+        return self.ending == "success"
+
+
+def run_trial(
+    task: Task,
+    learner: Learner,
+    rng: np.random.Generator,
+    *,
+    max_sequences: int,
+    window: int = 100,
+    seed: int | None = None,
+) -> Outcome:
+    """Present sequences of a task to a learner until the criterion is met or the cap reached.
+
+    Parameters
+    ----------
+    rng
+        Draws the sequences; the learner has its own source of randomness.
+    max_sequences
+        The cap.
+    window
+        Sequences averaged for one point of the error curve.
+    seed
+        Only noted in the outcome.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is not a whole number of at least 1.
+    """
+    max_sequences = as_count("max_sequences", max_sequences, at_least=1)
+    window = as_count("window", window, at_least=1)
+    judge = task.criterion.judge()
+    started = time.perf_counter()
+    curve: list[float] = []
+    running = 0.0
+    ending: Literal["success", "cap", "diverged"] = "cap"
+    sequences = max_sequences
+    for presented in range(1, max_sequences + 1):
+        sequence = task.sample(rng)
+        outputs = learner.learn(sequence)
+        if not np.isfinite(outputs).all():
+            ending, sequences = "diverged", presented
+            break
+        running += loss(sequence, outputs)
+        if presented % window == 0:
+            curve.append(running / window)
+            running = 0.0
+        if judge.see(sequence, outputs, learner):
+            ending, sequences = "success", judge.after
+            break
+    return Outcome(
+        ending=ending,
+        sequences=sequences,
+        errors=np.array(curve),
+        window=window,
+        seconds=time.perf_counter() - started,
+        seed=seed,
+    )
