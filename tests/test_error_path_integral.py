@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lstmbook.book.exercises import check, find
 from lstmbook.error_path_integral import (
     Paths,
     first_units,
@@ -401,3 +402,21 @@ def test_path_products_take_any_list_of_paths(run):
     found = paths(network, trace, k=1, v=2, s=3, t=6)
     some = path_products(network, trace, found.units[[4, 0]], s=3)
     np.testing.assert_array_equal(some, found.product[[4, 0]])
+
+
+WRONG = {
+    "paths-through": lambda n, lag, step: n ** (lag - 1),
+    "living-paths": lambda W, k, v, lag: len(W) ** (lag - 1),
+    "flow-from-backprop": lambda network, trace, k, v, *, s, t: None,
+    "hidden-transpose": lambda rng, n: rng.normal(size=(n, n)),
+    "paths-that-cancel": lambda n: np.zeros((n, n)),
+    "cancellation-exponent": lambda lag: 1 - lag,
+}
+
+
+@pytest.mark.parametrize("id", WRONG)
+def test_exercises_accept_their_solution_and_refuse_a_wrong_answer(id, capsys):
+    check(id, find(id).solution)
+    assert "correct" in capsys.readouterr().out
+    with pytest.raises(AssertionError):
+        check(id, WRONG[id])
