@@ -6,15 +6,16 @@ Time is indexed as in the papers: ``a[0]`` is the start, ``net[t]`` and ``a[t]``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lstmbook.counting import Tally
 from lstmbook.squashing import Squashing, logistic, squashing
 from lstmbook.validation import Array, as_array, as_count, as_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RecurrentNetwork:
     """The weights of a fully recurrent network of `n` units and `m` inputs.
 
@@ -31,8 +32,8 @@ class RecurrentNetwork:
 
     Raises
     ------
-    ValueError
-        If a shape does not fit or an entry is not finite.
+    TypeError, ValueError
+        If an array is not numeric, a shape does not fit or an entry is not finite.
     """
 
     W: Array
@@ -45,9 +46,10 @@ class RecurrentNetwork:
         n = len(W)
         if n == 0 or W.shape != (n, n):
             raise ValueError(f"W has shape {W.shape}; it must be square, with at least one unit")
-        object.__setattr__(self, "W", W)
-        object.__setattr__(self, "U", as_array("U", self.U, (n, None)))
-        object.__setattr__(self, "b", as_array("b", self.b, (n,)))
+        # copies: a later change to the caller's arrays must not change the network
+        object.__setattr__(self, "W", W.copy())
+        object.__setattr__(self, "U", as_array("U", self.U, (n, None)).copy())
+        object.__setattr__(self, "b", as_array("b", self.b, (n,)).copy())
         object.__setattr__(self, "f", squashing(self.f))
 
     @property
@@ -61,7 +63,7 @@ class RecurrentNetwork:
         return int(self.U.shape[1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """Everything a network did over T steps.
 
@@ -85,7 +87,7 @@ class Trace:
         return len(self.a) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gradient:
     """The derivative of the error by each weight: what BPTT and RTRL both compute.
 
@@ -174,8 +176,13 @@ def forward(network: RecurrentNetwork, x: Array, a_start: Array | None = None) -
     return Trace(x=inputs, net=net, a=a)
 
 
+def error(a: Array, d: Array) -> Array:
+    """Return e = d - a where there is a target, and 0 where the target `d` is NaN (any shape)."""
+    return np.where(np.isnan(d), 0.0, d - a)
+
+
 def output_error(trace: Trace, target: Array) -> Array:
-    """Return e(t) = d(t) - a(t) where there is a target, and 0 elsewhere.
+    """Return the errors e(t) = d(t) - a(t) of all steps, 0 where there is no target.
 
     Parameters
     ----------
@@ -185,16 +192,16 @@ def output_error(trace: Trace, target: Array) -> Array:
     Returns
     -------
     e
-        Shape (T + 1, n), indexed by the papers' time.
+        Shape (T + 1, n), indexed by the papers' time; row 0 is zero.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit or an entry is infinite.
     """
-    T, n = trace.n_steps, trace.a.shape[1]
-    d = np.asarray(target, dtype=np.float64)
-    if d.shape != (T, n):
-        raise ValueError(f"target has shape {d.shape}; it must have shape {(T, n)}")
-    if np.isinf(d).any():
-        raise ValueError("target is infinite somewhere; use NaN where a unit has no target")
-    e = np.zeros((T + 1, n))
-    e[1:] = np.where(np.isnan(d), 0.0, d - trace.a[1:])
+    d = as_array("target", target, trace.a[1:].shape, nan_allowed=True)
+    e = np.zeros_like(trace.a)
+    e[1:] = error(trace.a[1:], d)
     return e
 
 
@@ -204,8 +211,27 @@ def loss(network: RecurrentNetwork, x: Array, target: Array) -> float:
     return float(0.5 * (e**2).sum())
 
 
+def step_back(network: RecurrentNetwork, net: Array, e: Array, back: Array) -> tuple[Array, Array]:
+    """Take one step back: `eq-error-signal` and `eq-backprop`, delta = f'(net) (e + back).
+
+    Parameters
+    ----------
+    net, e
+        Net inputs and errors of this step, each of shape (n,).
+    back
+        What arrives from the step after, the sum over i of w_ij delta_i(tau + 1), shape (n,).
+
+    Returns
+    -------
+    delta, back
+        Error signals of this step, and what they hand to the step before, each of shape (n,).
+    """
+    delta = network.f.slope(net) * (e + back)
+    return delta, network.W.T @ delta
+
+
 def backprop(network: RecurrentNetwork, trace: Trace, e: Array) -> Array:
-    """Carry errors back through time: `eq-error-signal` and `eq-backprop`.
+    """Carry errors back through the whole sequence (`eq-backprop`).
 
     Parameters
     ----------
@@ -216,17 +242,37 @@ def backprop(network: RecurrentNetwork, trace: Trace, e: Array) -> Array:
     -------
     delta
         Error signals -dE/dnet, shape (T + 1, n); row 0 is zero.
+
+    Raises
+    ------
+    ValueError
+        If the errors' shape does not fit the trace or an entry is not finite.
     """
+    e = as_array("e", e, trace.a.shape)
     delta = np.zeros_like(trace.a)
     back = np.zeros(network.n_units)
     for tau in range(trace.n_steps, 0, -1):
-        delta[tau] = network.f.slope(trace.net[tau]) * (e[tau] + back)
-        back = network.W.T @ delta[tau]
+        delta[tau], back = step_back(network, trace.net[tau], e[tau], back)
     return delta
 
 
+def contribution(delta: Array, a_before: Array, x: Array) -> Gradient:
+    """Return what one step adds to the gradient: `eq-weight-update` without the learning rate.
+
+    Parameters
+    ----------
+    delta
+        Error signals of the step, shape (n,).
+    a_before
+        Activations of the step before, shape (n,).
+    x
+        Inputs of the step, shape (m,).
+    """
+    return Gradient(W=np.multiply.outer(delta, a_before), U=np.multiply.outer(delta, x), b=delta)
+
+
 def bptt(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
-    """Return the gradient by back-propagation through time (`eq-weight-update`).
+    """Return the gradient by back-propagation through time: every step's contribution, summed.
 
     Parameters
     ----------
@@ -234,21 +280,71 @@ def bptt(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
         Inputs, shape (T, m).
     target
         Desired activations, shape (T, n); NaN where a unit has no target.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not numeric, a shape does not fit or an entry is not finite.
     """
     trace = forward(network, x)
     delta = backprop(network, trace, output_error(trace, target))
-    return Gradient(
+    return Gradient(  # the matrix product sums the contributions over time
         W=delta[1:].T @ trace.a[:-1],
         U=delta[1:].T @ trace.x[1:],
         b=delta[1:].sum(axis=0),
     )
 
 
+def contribution_sizes(trace: Trace, delta: Array) -> Array:
+    """Return the size (root of the summed squares) of each step's contribution to the gradient.
+
+    Parameters
+    ----------
+    delta
+        Error signals, shape (T + 1, n), from `backprop`.
+
+    Returns
+    -------
+    sizes
+        Shape (T + 1,); entry 0 is zero.
+    """
+    delta = as_array("delta", delta, trace.a.shape)
+    sizes = np.zeros(len(delta))
+    # a contribution is an outer product, whose size is the product of the two factors' sizes
+    sources = (trace.a[:-1] ** 2).sum(axis=1) + (trace.x[1:] ** 2).sum(axis=1) + 1.0
+    sizes[1:] = np.sqrt((delta[1:] ** 2).sum(axis=1) * sources)
+    return sizes
+
+
+def step_rtrl(network: RecurrentNetwork, p: Array, net: Array, source: Array) -> Array:
+    """Carry all partial derivatives one step forward: `eq-rtrl`.
+
+    Parameters
+    ----------
+    p
+        ``p[k, i, j]``, the derivative of activation k of the step before by the weight into
+        unit i from source j, shape (n, n, n + m + 1): the sources are all units, all inputs
+        and the bias.
+    net
+        Net inputs of this step, shape (n,).
+    source
+        What the weights read at this step: a(t-1), x(t) and 1, shape (n + m + 1,).
+
+    Returns
+    -------
+    p
+        The derivatives of this step's activations, in the same shape.
+    """
+    p = np.einsum("kl,lij->kij", network.W, p)
+    own = np.arange(len(net))
+    p[own, own, :] += source
+    return network.f.slope(net)[:, None, None] * p
+
+
 def rtrl(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
     """Return the same gradient forwards in time, by real-time recurrent learning (`eq-rtrl`).
 
-    ``p[k, i, j]`` is the derivative of activation k by the weight into unit i from source j,
-    where the sources are all units, all inputs and the bias.
+    Nothing of the past is kept but the activations and their derivatives of one step.
 
     Parameters
     ----------
@@ -256,17 +352,129 @@ def rtrl(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
         Inputs, shape (T, m).
     target
         Desired activations, shape (T, n); NaN where a unit has no target.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not numeric, a shape does not fit or an entry is not finite.
     """
-    trace = forward(network, x)
-    e = output_error(trace, target)
     n, m = network.n_units, network.n_inputs
+    x = as_array("x", x, (None, m))
+    target = as_array("target", target, (len(x), n), nan_allowed=True)
+    a = np.zeros(n)
     p = np.zeros((n, n, n + m + 1))
     total = np.zeros((n, n + m + 1))
-    own = np.arange(n)
-    for t in range(1, trace.n_steps + 1):
-        source = np.concatenate([trace.a[t - 1], trace.x[t], [1.0]])
-        p = np.einsum("kl,lij->kij", network.W, p)
-        p[own, own, :] += source
-        p *= network.f.slope(trace.net[t])[:, None, None]
-        total += np.einsum("k,kij->ij", e[t], p)
+    for x_t, d_t in zip(x, target, strict=True):
+        source = np.concatenate([a, x_t, [1.0]])
+        net, a = step(network, a, x_t)
+        p = step_rtrl(network, p, net, source)
+        total += np.einsum("k,kij->ij", error(a, d_t), p)
     return Gradient(W=total[:, :n], U=total[:, n : n + m], b=total[:, -1])
+
+
+def central_differences(
+    network: RecurrentNetwork, x: Array, target: Array, size: float = 1e-5
+) -> Gradient:
+    """Return the gradient by moving each weight a little up and down: slow, and no derivation.
+
+    Parameters
+    ----------
+    x, target
+        As for `bptt`.
+    size
+        How far each weight is moved.
+    """
+    size = as_number("size", size, above=0)
+    found = {}
+    for name in ("W", "U", "b"):
+        slopes = np.zeros_like(getattr(network, name))
+        for place in np.ndindex(slopes.shape):
+            ends = []
+            for sign in (1.0, -1.0):
+                moved = getattr(network, name).copy()
+                moved[place] += sign * size
+                ends.append(loss(replace(network, **{name: moved}), x, target))
+            slopes[place] = -(ends[0] - ends[1]) / (2 * size)
+        found[name] = slopes
+    return Gradient(**found)
+
+
+def updated(
+    network: RecurrentNetwork, gradient: Gradient, learning_rate: float
+) -> RecurrentNetwork:
+    """Return the network after one update: every weight plus learning rate times gradient.
+
+    The plus goes with the sign of `Gradient`; a negative `learning_rate` climbs the error.
+    """
+    eta = as_number("learning_rate", learning_rate)
+    return replace(
+        network,
+        W=network.W + eta * gradient.W,
+        U=network.U + eta * gradient.U,
+        b=network.b + eta * gradient.b,
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a gradient costs.
+
+    Attributes
+    ----------
+    memory
+        How many numbers it keeps besides the weights and their gradient.
+    multiplications
+        How many multiplications it takes a step, the squashing functions' own left out.
+    """
+
+    memory: int
+    multiplications: int
+
+
+def bptt_cost(n: int, m: int, T: int) -> Cost:
+    """Return the cost of `bptt` for n units, m inputs and T steps, from its equations.
+
+    Kept are x, net, a and delta of every step. A step takes n^2 + n m multiplications forward
+    (`eq-forward`), n + n^2 back (`eq-backprop`) and n^2 + n m for `eq-weight-update`.
+    """
+    n = as_count("n", n, at_least=1)
+    m, T = as_count("m", m), as_count("T", T)
+    return Cost(memory=(T + 1) * (3 * n + m), multiplications=3 * n * n + 2 * n * m + n)
+
+
+def rtrl_cost(n: int, m: int, T: int) -> Cost:
+    """Return the cost of `rtrl` for n units, m inputs and T steps, from its equations.
+
+    Kept are the activations and their derivatives p of one step, so T plays no part. A step
+    takes n^2 + n m multiplications forward (`eq-forward`), n + 1 for each entry of p
+    (`eq-rtrl`), and 1 for each to weigh it with the error.
+    """
+    n = as_count("n", n, at_least=1)
+    m = as_count("m", m)
+    as_count("T", T)
+    partials = n * n * (n + m + 1)
+    return Cost(memory=n + partials, multiplications=n * n + n * m + partials * (n + 2))
+
+
+def measured_costs(network: RecurrentNetwork, T: int) -> tuple[Cost, Cost]:
+    """Return the costs of `bptt` and `rtrl`, measured on the arrays they work with.
+
+    Memory is the size of the arrays that the two hold; multiplications are counted while one
+    step of each runs (`lstmbook.counting`).
+    """
+    n, m = network.n_units, network.n_inputs
+    trace = forward(network, np.zeros((as_count("T", T), m)))
+    delta = backprop(network, trace, np.zeros_like(trace.a))
+    kept = trace.x.size + trace.net.size + trace.a.size + delta.size
+
+    back = Tally()
+    net, a = step(network, back.watch(np.zeros(n)), back.watch(np.zeros(m)))
+    delta_now, _ = step_back(network, net, np.zeros(n), back.watch(np.zeros(n)))
+    contribution(delta_now, a, np.zeros(m))
+
+    ahead = Tally()
+    source = np.zeros(n + m + 1)
+    net, a = step(network, ahead.watch(np.zeros(n)), ahead.watch(np.zeros(m)))
+    p = step_rtrl(network, ahead.watch(np.zeros((n, n, n + m + 1))), net, source)
+    np.einsum("k,kij->ij", np.zeros(n), p)
+    return Cost(kept, back.multiplications), Cost(a.size + p.size, ahead.multiplications)

@@ -53,24 +53,27 @@ def _logistic_slope(net: Array) -> Array:
     return small / (1.0 + small) ** 2
 
 
+def _tanh_slope(net: Array) -> Array:
+    small = np.exp(-np.abs(net)) ** 2
+    return 4.0 * small / (1.0 + small) ** 2
+
+
+# tanh, g and h are the logistic function stretched: tanh(x) = 2 logistic(2 x) - 1. Their values
+# come from NumPy's tanh, which keeps its digits near 0, and their slopes from exp(-|x|), which
+# keeps them far from 0, where 1 - tanh(x)^2 would round to nothing.
 logistic = Squashing("logistic", _logistic, _logistic_slope, 0.0, 1.0, 0.25)
-tanh = Squashing("tanh", np.tanh, lambda net: 1.0 - np.tanh(net) ** 2, -1.0, 1.0, 1.0)
+tanh = Squashing("tanh", np.tanh, _tanh_slope, -1.0, 1.0, 1.0)
 identity = Squashing("identity", lambda net: net + 0.0, np.ones_like, -np.inf, np.inf, 1.0)
 g = Squashing(
     "g",
-    lambda net: 4.0 * _logistic(net) - 2.0,
+    lambda net: 2.0 * np.tanh(0.5 * net),
     lambda net: 4.0 * _logistic_slope(net),
     -2.0,
     2.0,
     1.0,
 )
 h = Squashing(
-    "h",
-    lambda net: 2.0 * _logistic(net) - 1.0,
-    lambda net: 2.0 * _logistic_slope(net),
-    -1.0,
-    1.0,
-    0.5,
+    "h", lambda net: np.tanh(0.5 * net), lambda net: 2.0 * _logistic_slope(net), -1.0, 1.0, 0.5
 )
 
 SQUASHINGS = {each.name: each for each in (logistic, tanh, identity, g, h)}
@@ -86,6 +89,6 @@ def squashing(name: str | Squashing) -> Squashing:
     """
     if isinstance(name, Squashing):
         return name
-    if name not in SQUASHINGS:
+    if not isinstance(name, str) or name not in SQUASHINGS:
         raise ValueError(f"name is {name!r}; it must be one of {', '.join(SQUASHINGS)}")
     return SQUASHINGS[name]

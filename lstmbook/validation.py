@@ -10,8 +10,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
-def as_array(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:
-    """Return `value` as a finite float64 array of the given shape.
+def as_array(
+    name: str, value: Any, shape: tuple[int | None, ...], *, nan_allowed: bool = False
+) -> Array:
+    """Return `value` as a float64 array of the given shape, with finite entries.
 
     Parameters
     ----------
@@ -21,27 +23,35 @@ def as_array(name: str, value: Any, shape: tuple[int | None, ...]) -> Array:
         Anything NumPy can turn into an array.
     shape
         The lengths required; ``None`` where any length is allowed.
+    nan_allowed
+        Let NaN pass (where it means "nothing here"); infinite entries never do.
 
     Raises
     ------
     TypeError
-        If `value` is not numeric.
+        If `value` is not an array of real numbers (text and complex numbers are not).
     ValueError
         If the shape differs or an entry is NaN or infinite.
     """
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as problem:
+        found_array = np.asarray(value)
+    except ValueError as problem:  # rows of unequal length
         raise TypeError(f"{name} must be an array of numbers, not {value!r}") from problem
+    if found_array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers, not {value!r}")
+    array = found_array.astype(np.float64, copy=False)
     wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
     if array.ndim != len(shape) or any(
         length is not None and length != found
         for length, found in zip(shape, array.shape, strict=True)
     ):
         raise ValueError(f"{name} has shape {array.shape}; it must have shape {wanted}")
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name}{list(where)} is {array[where]}; every entry must be finite")
+    good = ~np.isinf(array) if nan_allowed else np.isfinite(array)
+    if not good.all():
+        where = tuple(int(i) for i in np.argwhere(~good)[0])
+        place = f"{name}{list(where)}" if where else name
+        rule = "finite or NaN" if nan_allowed else "finite"
+        raise ValueError(f"{place} is {array[where]}; every entry must be {rule}")
     return array
 
 
@@ -65,7 +75,10 @@ def as_number(
     """
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as problem:  # a whole number beyond any float
+        raise ValueError(f"{name} is too large; it must fit a float64") from problem
     if not np.isfinite(number):
         raise ValueError(f"{name} is {number}; it must be finite")
     if above is not None and not number > above:
