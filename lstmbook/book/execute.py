@@ -15,7 +15,7 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
-# files of the package that no chapter runs: they read, execute and build the chapters
+# files and folders of the package that no chapter runs: they execute, build and serve the chapters
 TOOLS = frozenset(
     {
         "__main__.py",
         "cli.py",
         "book/browser.py",
+        "book/edition.py",
         "book/execute.py",
         "book/pages.py",
         "book/serve.py",
@@ -46,6 +47,7 @@ TOOLS = frozenset(
         "explore/sphinx.py",
     }
 )
+TOOL_FOLDERS = ("book/static/", "book/vendor/")
 SUFFIXES = frozenset({".css", ".js", ".py", ".toml"})
 
 SETUP = """\
@@ -85,13 +87,18 @@ def chapters(root: Path) -> list[Path]:
     return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
 
 
+def is_tool(name: str) -> bool:
+    """Return whether no chapter can run a file of the package, given by its path in it."""
+    return name in TOOLS or name.startswith(TOOL_FOLDERS)
+
+
 def package_hash(root: Path) -> str:
     """Return the hash of every file of the package that can reach a chapter's outputs."""
     package = root / "lstmbook"
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         name = path.relative_to(package).as_posix()
-        if path.suffix in SUFFIXES and name not in TOOLS and path.is_file():
+        if path.suffix in SUFFIXES and path.is_file() and not is_tool(name):
             # a checkout on Windows may end lines its own way
             content = path.read_bytes().replace(b"\r\n", b"\n")
             digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -106,6 +113,8 @@ def content_hash(notebook: NotebookNode, package: str) -> str:
 
 def is_fresh(notebook: NotebookNode, package: str) -> bool:
     """Return whether the stored outputs belong to the notebook's code and the package."""
+    if not any(cell.cell_type == "code" for cell in notebook.cells):
+        return True
     stored = notebook.metadata.get("lstmbook", {}).get("executed")
     return bool(stored == content_hash(notebook, package))
 
@@ -118,7 +127,8 @@ def stale(root: Path) -> list[Path]:
 
 def read(path: Path) -> NotebookNode:
     """Return the notebook stored at `path`."""
-    return nbformat.read(path, as_version=4)
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    return notebook
 
 
 def write(notebook: NotebookNode, path: Path) -> None:
@@ -193,7 +203,8 @@ def _rename_models(notebook: NotebookNode, chapter: str) -> NotebookNode:
         return notebook
     pattern = re.compile("|".join(map(re.escape, names)))
     text = pattern.sub(lambda match: names[match.group()], json.dumps(notebook))
-    return nbformat.from_dict(json.loads(text))
+    renamed: NotebookNode = nbformat.from_dict(json.loads(text))
+    return renamed
 
 
 def normalise(notebook: NotebookNode, chapter: str) -> NotebookNode:
@@ -330,24 +341,20 @@ def refresh(
 
     try:
         return asyncio.run(run_all())
-    except* ExecutionError as failed:
+    except ExceptionGroup as failed:  # the first to fail; it ended the others
         raise failed.exceptions[0] from None
 
 
-def pick(root: Path, names: Iterable[str]) -> list[Path]:
-    """Return the notebooks that some words stand for: a number, or a part of a name.
+def pick(known: Sequence[str], words: Iterable[str]) -> list[str]:
+    """Return those of the names `known` that some words stand for: a number, a part of a name.
 
     Raises
     ------
     ValueError
         If a word stands for none.
     """
-    known = chapters(root)
-    wanted = list(names)
-    for name in wanted:
-        if not any(name.removesuffix(".ipynb") in path.stem for path in known):
-            listed = ", ".join(path.stem for path in known) or "none"
-            raise ValueError(f"CHAPTER is {name!r}; it must be part of one of: {listed}")
-    if not wanted:
-        return known
-    return [p for p in known if any(name.removesuffix(".ipynb") in p.stem for name in wanted)]
+    wanted = [word.removesuffix(".ipynb") for word in words]
+    for word in wanted:
+        if not any(word in name for name in known):
+            raise ValueError(f"CHAPTER is {word!r}; it must be part of one of: {', '.join(known)}")
+    return [name for name in known if not wanted or any(word in name for word in wanted)]
