@@ -1,5 +1,10 @@
-"""Explorables: a Python function turned into a picture with knobs, alive with or without a kernel."""
+"""Explorables: a Python function turned into a picture with knobs, alive with or without a kernel.
 
+Importing this loads neither Matplotlib nor the widgets; displaying a picture does.
+"""
+
+from lstmbook.explore.controls import Choice, Slider
+from lstmbook.explore.explorable import Explorable, explorable
 from lstmbook.explore.pictures import (
     Axis,
     Band,
@@ -20,8 +25,10 @@ __all__ = [
     "Axis",
     "Band",
     "Bars",
+    "Choice",
     "Dots",
     "Edges",
+    "Explorable",
     "Image",
     "Line",
     "Nodes",
@@ -29,5 +36,7 @@ __all__ = [
     "Plot",
     "Row",
     "Rule",
+    "Slider",
     "Text",
+    "explorable",
 ]

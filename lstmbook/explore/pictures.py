@@ -202,6 +202,12 @@ class Plot:
         object.__setattr__(self, "frame", frame)
         object.__setattr__(self, "height", height)
 
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a notebook shows: PNG, text and the SVG for pages."""
+        from lstmbook.explore.display import bundle
+
+        return bundle(self)
+
 
 @dataclass(frozen=True, init=False)
 class Row:
@@ -213,6 +219,12 @@ class Row:
     def __init__(self, *plots: Plot, says: str = "") -> None:
         object.__setattr__(self, "plots", tuple(plots))
         object.__setattr__(self, "says", says)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what a notebook shows: PNG, text and the SVG for pages."""
+        from lstmbook.explore.display import bundle
+
+        return bundle(self)
 
 
 Picture = Plot | Row

@@ -1,0 +1,1 @@
+"""Parts of d3, bundled (see `fetch.py`), with their licences."""
