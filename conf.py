@@ -35,7 +35,8 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 4
 myst_heading_slug_func = "lstmbook.book.pages.anchor"
-suppress_warnings = ["mystnb.unknown_mime_type"]
+# ref.python: one name documented in two places (a protocol and a class) is no broken reference
+suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]
 
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

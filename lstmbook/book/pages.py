@@ -169,7 +169,7 @@ def bibliography_page(references: Path) -> NotebookNode:
     formatted = {entry.key: entry for entry in style.format_bibliography(found)}
     parts = ["# Bibliography", "", "The sources that the chapters cite, by the key they cite."]
     for key in sorted(formatted):
-        parts += ["", f"### {key}", "", formatted[key].text.render(Backend()).replace("\n", " ")]
+        parts += ["", f"## {key}", "", formatted[key].text.render(Backend()).replace("\n", " ")]
     return _notebook([new_markdown_cell("\n".join(parts))])
 
 

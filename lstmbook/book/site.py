@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.util
 import pkgutil
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
 import lstmbook
+from lstmbook.book.edition import BookError, bring_up_to_date, listed, notebooks
+from lstmbook.book.execute import ExecutionError, Progress
 
 Report = Callable[[str], None]
 
@@ -22,27 +24,11 @@ class SiteError(RuntimeError):
     """The site could not be built; the message says why."""
 
 
-def chapters(root: Path) -> list[str]:
-    """Return the notebooks of the book in its order: names in notebooks/, without ending.
-
-    Raises
-    ------
-    SiteError
-        If a file that _toc.yml names is missing.
-    """
-    import yaml
-
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    files = [each["file"] for part in toc["parts"] for each in part["chapters"]]
-    return [name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")]
-
-
-GENERATED = ("90_claims", "92_solutions", "93_bibliography")
-
-
-def authored(root: Path) -> list[str]:
-    """Return the chapters that are written, not generated."""
-    return [name for name in chapters(root) if name not in GENERATED]
+def _edition(root: Path) -> Path:
+    """Return the folder of the build's own edition: one for each set of versions it runs with."""
+    versions = [sys.version, *(f"{name} {version(name)}" for name in ("numpy", "matplotlib"))]
+    key = hashlib.sha256("\n".join(versions).encode()).hexdigest()[:12]
+    return root / "_build" / "executed" / key
 
 
 def _modules() -> list[str]:
@@ -61,14 +47,28 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _api_pages(stage: Path) -> None:
-    """Write the API reference: one page a module of the package."""
+def _summary(module: str) -> str:
+    found = importlib.util.find_spec(module)
+    source = Path(found.origin).read_text(encoding="utf-8") if found and found.origin else ""
+    return (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+
+
+def _api_pages(root: Path, stage: Path) -> None:
+    """Write the API reference, one page a module of the package, and list it in _toc.yml."""
+    import yaml
+
     modules = _modules()
-    listed = "\n".join(f"api/{name}" for name in modules)
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    for part in toc["parts"]:
+        for each in part["chapters"]:
+            if each["file"] == "docs/api":
+                each["sections"] = [{"file": f"docs/api/{name}"} for name in modules]
+    _write(stage / "_toc.yml", yaml.safe_dump(toc, sort_keys=False))
+    rows = "\n".join(f"| [{name}](api/{name}.md) | {_summary(name)} |" for name in modules)
     _write(
         stage / "docs" / "api.md",
-        "# API reference\n\nEvery module of the package. A module has the name of the chapter that "
-        f"derives it.\n\n```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n",
+        "# API reference\n\nEvery module of the package. A chapter's code stands in the module of "
+        f"its name.\n\n| module | what it holds |\n|---|---|\n{rows}\n",
     )
     for name in modules:
         members = ":members:\n   :show-inheritance:"
@@ -94,39 +94,39 @@ def _licences_page(root: Path, stage: Path) -> None:
     _write(stage / "docs" / "licences.md", "\n\n".join(parts) + "\n")
 
 
-def _stage(root: Path, stage: Path, executed: Mapping[str, NotebookNode]) -> None:
+def _stage(root: Path, stage: Path, executed: Path) -> None:
     """Lay out what Sphinx reads: the written pages, the executed chapters, the generated pages."""
-    notebooks = stage / "notebooks"
-    for name, notebook in executed.items():
-        _write(notebooks / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
-    for path in notebooks.glob("*.ipynb"):
-        if path.stem not in executed:
+    names = notebooks(root)
+    for name in names:
+        text = (executed / f"{name}.ipynb").read_text(encoding="utf-8")
+        _write(stage / "notebooks" / f"{name}.ipynb", text)
+    for path in (stage / "notebooks").glob("*.ipynb"):
+        if path.stem not in names:
             path.unlink()
-    for source in [root / "_toc.yml", root / "index.md", *sorted((root / "docs").glob("*.md"))]:
+    for source in [root / "index.md", *sorted((root / "docs").glob("*.md"))]:
         _write(stage / source.relative_to(root), source.read_text(encoding="utf-8"))
     for picture in sorted((root / "docs").glob("*.png")):
         target = stage / "docs" / picture.name
         if not target.exists() or target.read_bytes() != picture.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture, target)
-    _api_pages(stage)
+    _api_pages(root, stage)
     _licences_page(root, stage)
 
 
 def missing_pages(root: Path, output: Path) -> list[str]:
     """Return the pages of _toc.yml that are not in the built site."""
-    import yaml
-
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    files = [toc["root"], *(each["file"] for part in toc["parts"] for each in part["chapters"])]
-    return [name for name in files if not (output / f"{name}.html").is_file()]
+    return [name for name in listed(root) if not (output / f"{name}.html").is_file()]
 
 
-def build(root: Path, output: Path, *, report: Report = print) -> Path:
+def build(
+    root: Path, output: Path, *, report: Report = print, progress: Progress | None = None
+) -> Path:
     """Build the site, strictly, and return the path of its first page.
 
-    Chapters whose code, or the package they run, did not change keep their last outputs from
-    ``_build/executed``; the others are executed. Any warning of Sphinx fails the build.
+    Chapters whose code, and the package they run, did not change since the last build keep the
+    outputs it made (in ``_build/executed``); the others are executed. Any warning of Sphinx fails
+    the build.
 
     Parameters
     ----------
@@ -136,26 +136,32 @@ def build(root: Path, output: Path, *, report: Report = print) -> Path:
         Where the site goes.
     report
         Called with a line of text as the work goes on.
+    progress
+        Whom to tell of the execution, cell by cell; `report` hears of each chapter where None.
 
     Raises
     ------
     SiteError
         If a chapter fails, Sphinx warns, or a page is missing afterwards.
     """
-    executed = executed_chapters(root, report=report)
+    told = progress or Progress(report=report)
+    executed = _edition(root)
+    try:
+        bring_up_to_date(root, executed, progress=told)
+    except (BookError, ExecutionError) as problem:
+        raise SiteError(str(problem)) from problem
     stage = root / "_build" / "source"
     _stage(root, stage, executed)
     report("rendering the pages")
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
-    command += ["-j", "auto", "-c", str(root), "-d", str(root / "_build" / "doctrees")]
     # a folder of its own for each output, so that two outputs never share a state
-    command[-1] += "-" + hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:8]
+    state = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:8]
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
+    command += ["-c", str(root), "-d", str(root / "_build" / f"doctrees-{state}")]
     done = subprocess.run(
         [*command, str(stage), str(output)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SiteError(f"Sphinx did not build the site:\n{done.stdout}{done.stderr}".rstrip())
-    absent = missing_pages(root, output)
-    if absent:
+    if absent := missing_pages(root, output):
         raise SiteError(f"the site lacks pages that _toc.yml names: {', '.join(absent)}")
     return output / "index.html"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 TAG = re.compile(r"\\tag\{(eq-[a-z0-9-]+)\}")
-LABEL = re.compile(r"(?<!`)`(eq-[a-z0-9-]+)`(?!`)")
+# a label in a docstring; or a literal or a code span (left alone); or a bar, as in |w|
+MARKUP = re.compile(r"(?<!`)`(eq-[a-z0-9-]+)`(?!`)|``.+?``|`[^`]+`|(\|)")
 
 MATHJAX = {
     "loader": {"load": ["input/tex", "output/chtml"]},
@@ -79,16 +80,18 @@ def _configure(app: Sphinx, config: Config) -> None:
 def _link_equations(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Turn the labels in docstrings into links to the equations they implement."""
+    """Turn labels in docstrings into links to their equations, and keep bars as bars."""
 
     def link(match: re.Match[str]) -> str:
-        label = match[1]
+        label, bar = match.groups()
+        if label is None:
+            return r"\|" if bar else match[0]
         where = app.lstmbook_equations.get(label)  # type: ignore[attr-defined]
         if where is None:
             return f"``{label}``"
         return f"`{label} <../../notebooks/{where[0]}.html#{anchor(where[1])}>`__"
 
-    lines[:] = [LABEL.sub(link, line) for line in lines]
+    lines[:] = [MARKUP.sub(link, line) for line in lines]
 
 
 def _copy_assets(app: Sphinx, problem: Exception | None) -> None:

@@ -44,9 +44,9 @@ def test_a_notebook_without_title_is_refused():
 
 def test_the_bibliography_has_a_heading_for_every_source():
     text = pages.bibliography_page(ROOT / "references.bib").cells[0].source
-    assert "### hochreiter1997" in text
+    assert "## hochreiter1997" in text
     assert "*Neural Computation*" in text
-    keys = [line[4:] for line in text.splitlines() if line.startswith("### ")]
+    keys = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert keys == sorted(keys)
 
 
