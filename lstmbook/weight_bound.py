@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstmbook.error_path_integral import flow_matrices
-from lstmbook.recurrent_network import RecurrentNetwork, Trace, backprop, bptt, forward
+from lstmbook.recurrent_network import (
+    RecurrentNetwork,
+    Trace,
+    backprop,
+    bptt,
+    forward,
+    random_network,
+)
 from lstmbook.squashing import Squashing, logistic, squashing
 from lstmbook.validation import Array, as_array, as_count, as_number
 
@@ -424,6 +431,33 @@ def balanced(
     return network, forward(network, np.zeros((steps, 0)), a_start=rest)
 
 
+def unit_with_factors(factors: Array, w: float) -> tuple[RecurrentNetwork, Trace]:
+    """Return one logistic unit, driven so that its path factor at each step is the one given.
+
+    Parameters
+    ----------
+    factors
+        The factor |f'(net(tau)) w| wanted at tau = 1 .. T, shape (T,).
+    w
+        The unit's self-weight.
+
+    Raises
+    ------
+    ValueError
+        If a factor is not above 0 or is above |w| / 4, the largest that any net input gives.
+    """
+    factors, w = as_array("factors", factors, (None,)), as_number("w", w)
+    if len(factors) == 0 or factors.min() <= 0 or factors.max() > abs(w) / 4:
+        raise ValueError(
+            f"factors is {factors}; each must be above 0 and at most |w| / 4 = {abs(w) / 4:g}"
+        )
+    a = (1 + np.sqrt(1 - 4 * factors / abs(w))) / 2  # the activation where a (1 - a) = factor / |w|
+    net = np.log(a / (1 - a))
+    before = np.concatenate([[0.0], a[:-1]])
+    network = RecurrentNetwork(W=np.array([[w]]), U=np.ones((1, 1)), b=np.zeros(1))
+    return network, forward(network, (net - w * before)[:, None])
+
+
 @dataclass(frozen=True)
 class Tightness:
     """Flows of random nets beside what bounds them, lag by lag.
@@ -499,6 +533,56 @@ def measure_tightness(
     )
 
 
+@dataclass(frozen=True)
+class ScaleEffect:
+    """What the size of the initial weights does to slopes and flows.
+
+    Attributes
+    ----------
+    scales
+        Half-widths of the interval the weights are drawn from, shape (S,).
+    flow
+        Median size of the flow over all pairs of units, each net, shape (S, n_nets).
+    slope
+        ``|F'(tau)|`` in the row-sum norm (the largest slope of any unit), median over time,
+        shape (S, n_nets).
+    norm
+        ``|W|`` in the row-sum norm, shape (S, n_nets).
+    """
+
+    scales: Array
+    flow: Array
+    slope: Array
+    norm: Array
+
+
+def flow_by_scale(
+    rng: np.random.Generator,
+    scales: Sequence[float],
+    *,
+    n: int,
+    lag: int,
+    n_nets: int = 20,
+    f: Squashing | str = logistic,
+) -> ScaleEffect:
+    """Draw nets with ever larger weights and measure how much error survives the lag.
+
+    Every weight and bias is uniform in [-scale, scale]; the one input is drawn from a standard
+    normal distribution, for ten steps longer than the lag.
+    """
+    lag = as_count("lag", lag, at_least=1)
+    shape = (len(scales), as_count("n_nets", n_nets, at_least=1))
+    flow, slope, norm = np.empty(shape), np.empty(shape), np.empty(shape)
+    for place in np.ndindex(shape):
+        network = random_network(rng, n, 1, scale=scales[place[0]], f=f)
+        trace = forward(network, rng.standard_normal((lag + 10, 1)))
+        flows = flow_matrices(network, trace, t=lag + 10, max_lag=lag)
+        flow[place] = np.median(np.abs(flows[lag]))
+        slope[place] = np.median(network.f.slope(trace.net[1:]).max(axis=1))
+        norm[place] = NORMS["max"].matrix(network.W)
+    return ScaleEffect(np.asarray(scales, dtype=np.float64), flow, slope, norm)
+
+
 # ---------------------------------------------------------------- what learning makes of it
 
 
@@ -555,3 +639,66 @@ def descend(
         now = RecurrentNetwork(W=history[-1], U=network.U, b=network.b, f=network.f)
         history.append(history[-1] + rate * bptt(now, x, target).W)
     return np.array(history)
+
+
+def recall_sequence(
+    rng: np.random.Generator, lag: int, noise: float, n_units: int
+) -> tuple[Array, Array]:
+    """Draw a sequence whose first input, 1 or -1, is asked for after `lag` noisy steps.
+
+    Returns
+    -------
+    x, target
+        Inputs of shape (lag + 1, 1), and targets of shape (lag + 1, n_units): unit 0 should end
+        at 0.8 or 0.2.
+    """
+    lag = as_count("lag", lag, at_least=1)
+    sign = float(rng.choice([-1.0, 1.0]))
+    x = as_number("noise", noise, at_least=0) * rng.standard_normal((lag + 1, 1))
+    x[0] = sign
+    target = np.full((lag + 1, n_units), np.nan)
+    target[-1, 0] = 0.5 + 0.3 * sign
+    return x, target
+
+
+def train_recall(
+    rng: np.random.Generator,
+    lag: int,
+    learning_rate: float,
+    n_updates: int,
+    *,
+    noise: float = 0.5,
+    n_units: int = 3,
+    n_test: int = 100,
+) -> float:
+    """Train a small logistic net by BPTT to recall its first input, and return how often it does.
+
+    Parameters
+    ----------
+    lag
+        Steps from the input to the error.
+    learning_rate, n_updates
+        Plain gradient descent, one new sequence an update.
+    noise
+        Standard deviation of the distracting inputs in between.
+
+    Returns
+    -------
+    fraction
+        Of `n_test` new sequences, those whose answer is on the right side of 0.5. Guessing
+        gives one half.
+    """
+    rate = as_number("learning_rate", learning_rate, above=0)
+    network = random_network(rng, n_units, 1)
+    for _ in range(as_count("n_updates", n_updates)):
+        gradient = bptt(network, *recall_sequence(rng, lag, noise, n_units))
+        network = RecurrentNetwork(
+            W=network.W + rate * gradient.W,
+            U=network.U + rate * gradient.U,
+            b=network.b + rate * gradient.b,
+        )
+    right = 0
+    for _ in range(as_count("n_test", n_test, at_least=1)):
+        x, target = recall_sequence(rng, lag, noise, n_units)
+        right += bool((forward(network, x).a[-1, 0] > 0.5) == (target[-1, 0] > 0.5))
+    return right / n_test

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lstmbook import error_path_integral as epi
 from lstmbook import weight_bound as wb
+from lstmbook.book import exercises
 from lstmbook.recurrent_network import RecurrentNetwork, Trace, bptt, forward, random_network
 from lstmbook.squashing import Squashing, identity, logistic, squashing
 
@@ -289,3 +290,54 @@ def test_balanced_rests_for_functions_that_are_not_0_at_0() -> None:
     assert np.abs(trace.net[1:]).max() < 1e-14
     np.testing.assert_allclose(trace.a, 0.5)
     assert wb.balanced(np.eye(2), 2, identity)[1].a.max() == 0
+
+
+@given(st.lists(st.floats(0.01, 1.2), min_size=3, max_size=20), st.sampled_from([5.0, -6.0]))
+def test_unit_with_factors_has_the_factors_asked_for(wanted: list[float], w: float) -> None:
+    network, trace = wb.unit_with_factors(np.array(wanted), w)
+    np.testing.assert_allclose(wb.path_factor(w, trace.net[1:, 0]), wanted, rtol=1e-9)
+    t = len(wanted)
+    flow = epi.flow_matrices(network, trace, t=t)[:, 0, 0]
+    assert abs(flow[-1]) == pytest.approx(np.prod(wanted[:-1]), rel=1e-9)
+    with pytest.raises(ValueError, match=r"at most \|w\| / 4 = 0.25"):
+        wb.unit_with_factors(np.array([0.2, 0.3]), 1.0)
+
+
+def test_flow_by_scale_finds_saturation() -> None:
+    found = wb.flow_by_scale(np.random.default_rng(0), [1.0, 100.0], n=4, lag=5, n_nets=8)
+    assert found.flow.shape == (2, 8)
+    assert np.median(found.flow[1]) < np.median(found.flow[0])
+    assert np.median(found.slope[1]) < np.median(found.slope[0]) <= 0.25
+    assert (found.norm[1] > 10 * found.norm[0].max()).all()
+
+
+def test_recall_is_learned_over_a_short_lag() -> None:
+    assert wb.train_recall(np.random.default_rng(0), 1, 2.0, 400, n_test=50) > 0.9
+    x, target = wb.recall_sequence(np.random.default_rng(1), 4, 0.0, 2)
+    assert x.shape == (5, 1)
+    assert np.abs(x[1:]).max() == 0
+    assert target[-1, 0] == 0.5 + 0.3 * x[0, 0]
+    assert np.isnan(target).sum() == 9
+
+
+@pytest.mark.parametrize(
+    "name", ["worst-weight-tanh", "steps-until", "mixed-signs", "chain-breaker"]
+)
+def test_exercises_accept_their_solutions_and_refuse_a_wrong_answer(name: str) -> None:
+    each = exercises.find(name)
+    each.check(each.solution)
+    wrong = {
+        "worst-weight-tanh": lambda a: 1.5434 / a,
+        "steps-until": lambda n, w_max, small: 3,
+        "mixed-signs": lambda n, w_max: w_max * np.triu(np.full((n, n), 2.0)) - w_max,
+        "chain-breaker": lambda n: np.eye(n),
+    }[name]
+    with pytest.raises(AssertionError, match=r"grid finds|tight bound|1-norm"):
+        each.check(wrong)
+
+
+def test_best_scale_exercise_accepts_its_solution() -> None:
+    each = exercises.find("best-scale")
+    each.check(each.solution)
+    with pytest.raises(AssertionError, match="median flow over lag 15"):
+        each.check(lambda rng, scales, n, lag: 32.0)
