@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lstmbook.counting import Tally
 from lstmbook.recurrent_network import RecurrentNetwork, Trace, forward, random_network
 from lstmbook.squashing import Squashing
 from lstmbook.validation import Array, as_count, as_number
@@ -52,9 +53,20 @@ class Paths:
         """The sum of the terms' absolute values: the flow if all had one sign."""
         return float(np.abs(self.product).sum())
 
+    def heights(self, spread: float = 0.3) -> Array:
+        """Return where a drawing puts each path at each time, in the shape of `units`.
+
+        A path's height is the unit it visits, moved a little so that paths side by side can be
+        told apart: by at most half of `spread`, and not at all at the two ends.
+        """
+        aside = np.linspace(-spread / 2, spread / 2, len(self)) if len(self) > 1 else np.zeros(1)
+        height = self.units + aside[:, None]
+        height[:, [0, -1]] = self.units[:, [0, -1]]
+        return height
+
 
 @dataclass(frozen=True)
-class Cost:
+class FlowCost:
     """Exact counts of the arithmetic behind one flow, in whole numbers of any length."""
 
     terms: int
@@ -307,7 +319,17 @@ def flow_size(network: RecurrentNetwork, trace: Trace, k: int, v: int, *, s: int
     return matrix_flow(replace(network, W=np.abs(network.W), f=f), trace, k, v, s=s, t=t)
 
 
-def path_cost(n: int, lag: int) -> Cost:
+def form_gap(network: RecurrentNetwork, trace: Trace, k: int, v: int, *, s: int, t: int) -> float:
+    """Return how far the three forms of the local flow lie apart, relative to `flow_size`.
+
+    Parameters, errors: as in `paths`.
+    """
+    forms = (local_flow, path_sum, matrix_flow)
+    flow = [form(network, trace, k, v, s=s, t=t) for form in forms]
+    return (max(flow) - min(flow)) / flow_size(network, trace, k, v, s=s, t=t)
+
+
+def path_cost(n: int, lag: int) -> FlowCost:
     """Count the arithmetic of `path_sum` for `n` units over `lag` steps.
 
     Each of the n ** (lag - 1) terms multiplies `lag` weights and `lag` slopes.
@@ -319,10 +341,10 @@ def path_cost(n: int, lag: int) -> Cost:
     """
     n, lag = as_count("n", n, at_least=1), as_count("lag", lag, at_least=1)
     terms = n ** (lag - 1)
-    return Cost(terms=terms, multiplications=terms * (2 * lag - 1), additions=terms - 1)
+    return FlowCost(terms=terms, multiplications=terms * (2 * lag - 1), additions=terms - 1)
 
 
-def product_cost(n: int, lag: int) -> Cost:
+def product_cost(n: int, lag: int) -> FlowCost:
     """Count the arithmetic of `matrix_flow` for `n` units over `lag` steps.
 
     Each of the lag - 2 inner factors costs n ** 2 + n multiplications, the two ends 3 n.
@@ -334,13 +356,33 @@ def product_cost(n: int, lag: int) -> Cost:
     """
     n, lag = as_count("n", n, at_least=1), as_count("lag", lag, at_least=1)
     if lag == 1:
-        return Cost(terms=1, multiplications=1, additions=0)
+        return FlowCost(terms=1, multiplications=1, additions=0)
     inner = lag - 2
-    return Cost(
+    return FlowCost(
         terms=1,
         multiplications=inner * (n**2 + n) + 3 * n,
         additions=inner * n * (n - 1) + n - 1,
     )
+
+
+def measured_multiplications(n: int, lag: int) -> tuple[int, int]:
+    """Count the multiplications of `path_sum` and of `matrix_flow` while they run.
+
+    Parameters
+    ----------
+    n, lag
+        As in `path_cost`, with `lag` at least 2.
+    """
+    n, lag = as_count("n", n, at_least=1), as_count("lag", lag, at_least=2)
+    network = random_network(np.random.default_rng(0), n)
+    trace = forward(network, np.zeros((lag + 1, 1)))
+    tallies = Tally(), Tally()
+    for form, tally in zip((path_sum, matrix_flow), tallies, strict=True):
+        watched = replace(network)
+        # past the constructor, which would turn W into an ordinary array
+        object.__setattr__(watched, "W", tally.watch(network.W))
+        form(watched, trace, n - 1, 0, s=1, t=lag + 1)
+    return tallies[0].multiplications, tallies[1].multiplications
 
 
 def first_units(network: RecurrentNetwork, n_units: int) -> RecurrentNetwork:

@@ -17,10 +17,12 @@ from lstmbook.error_path_integral import (
     first_units,
     flow_matrices,
     flow_size,
+    form_gap,
     global_flow,
     grow,
     local_flow,
     matrix_flow,
+    measured_multiplications,
     path_cost,
     path_products,
     path_sum,
@@ -66,6 +68,8 @@ def test_recursion_path_sum_and_matrix_product_agree(case):
     size = flow_size(case.network, case.trace, **case.where)
     flows = [form(case.network, case.trace, **case.where) for form in FORMS]
     np.testing.assert_allclose(flows, flows[0], rtol=1e-12, atol=1e-12 * size)
+    if size > 0:
+        assert form_gap(case.network, case.trace, **case.where) < 1e-12
 
 
 @given(cases())
@@ -213,6 +217,14 @@ def test_paths_are_all_there_once_and_run_from_v_to_k(case):
     assert abs(found.total) <= found.size * (1 + 1e-12)
 
 
+@given(cases(max_units=3, max_lag=4))
+def test_a_drawing_puts_each_path_at_its_units_and_its_ends_exactly(case):
+    found = paths(case.network, case.trace, **case.where)
+    height = found.heights(0.4)
+    assert (np.abs(height - found.units) <= 0.2 + 1e-12).all()
+    np.testing.assert_array_equal(height[:, [0, -1]], found.units[:, [0, -1]])
+
+
 def test_each_term_is_the_product_along_its_path():
     rng = np.random.default_rng(3)
     network = random_network(rng, 3, scale=2.0, f="tanh")
@@ -299,6 +311,13 @@ def test_costs_are_exact_counts(n, lag):
         Counted.times = Counted.plus = 0
         form(network, trace, n - 1, 0, s=1, t=lag + 1)
         assert (Counted.times, Counted.plus) == (cost.multiplications, cost.additions)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("lag", [2, 3, 6])
+def test_multiplications_tallied_on_arrays_are_the_same(n, lag):
+    measured = measured_multiplications(n, lag)
+    assert measured == (path_cost(n, lag).multiplications, product_cost(n, lag).multiplications)
 
 
 def test_costs_are_whole_numbers_of_any_length():
