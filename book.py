@@ -75,15 +75,37 @@ def make() -> None:
     )
 
 
+def pip(words: list[str], total: int) -> None:
+    """Run pip in the environment; tell how many of `total` packages it has come to."""
+    command = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *words]
+    log: list[str] = []
+    seen = 0
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            log.append(line)
+            if line.startswith(("Collecting ", "Processing ")) and total:
+                seen += 1
+                if seen % 20 == 0:
+                    say(f"  {seen} of some {total} packages")
+            elif line.startswith("Installing collected"):
+                say("  unpacking them")
+    if running.returncode:
+        print("".join(log[-40:]), flush=True)
+        raise subprocess.CalledProcessError(running.returncode, command)
+
+
 def install() -> None:
     """Install the lock and then the project into the environment."""
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    say("installing the packages of requirements.lock (a minute or two, some 600 MB on disk)")
-    lock = ["install", "--require-hashes", "-r", str(ROOT / "requirements.lock")]
-    subprocess.run([*pip, *lock, "--progress-bar", "off", "--no-warn-script-location"], check=True)
+    lock = ROOT / "requirements.lock"
+    total = sum("==" in line for line in lock.read_text(encoding="utf-8").splitlines())
+    say("installing the packages of requirements.lock (a few minutes, some 1 GB on disk)")
+    words = ["--require-hashes", "--progress-bar", "off", "--no-warn-script-location"]
+    pip([*words, "-r", str(lock)], total)
     say("installing the book's own package")
-    own = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    subprocess.run([*pip, *own], check=True)
+    pip(["--no-deps", "--no-build-isolation", "--editable", str(ROOT)], 0)
 
 
 def set_up() -> None:
