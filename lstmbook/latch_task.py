@@ -7,6 +7,7 @@ has time as its first axis, indexed as in the papers, and any number of runs beh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,26 @@ class LatchRuns:
         return np.asarray((np.abs(self.x_end - d) < allowed).all(axis=(1, 2)))
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """One moment of training, for every run, class and training sequence.
+
+    Attributes
+    ----------
+    w
+        Self-weights, shape (runs,).
+    h
+        Inputs of steps 1 .. T, shape (T, runs, 2, sequences).
+    a, delta
+        Net inputs and error signals, shape (T + 1, runs, 2, sequences).
+    """
+
+    w: Array
+    h: Array
+    a: Array
+    delta: Array
+
+
 def run_latch(w: Array | float, h: Array) -> Array:
     """Run latches from a(0) = 0 (`eq-dynamics`, one unit).
 
@@ -166,7 +187,7 @@ def gradient_terms(a: Array, delta: Array) -> Array:
     return terms
 
 
-def train_latch(
+def latch_descent(
     task: LatchTask,
     rng: np.random.Generator,
     w: Array | float,
@@ -174,8 +195,8 @@ def train_latch(
     *,
     n_runs: int,
     train_w: bool,
-) -> LatchRuns:
-    """Train many latches side by side by gradient descent.
+) -> Iterator[Epoch]:
+    """Train many latches side by side by gradient descent, epoch by epoch.
 
     Parameters
     ----------
@@ -188,34 +209,53 @@ def train_latch(
     train_w
         Whether the self-weight learns too, or the written inputs alone.
 
+    Yields
+    ------
+    epoch
+        The state before the first update, then after each: ``n_epochs + 1`` of them.
+
     Raises
     ------
     ValueError
         If `w` or `noise` does not broadcast to (runs,), or a standard deviation is negative.
     """
     runs = as_count("n_runs", n_runs, at_least=1)
-    weights = as_array("w", np.broadcast_to(np.asarray(w, dtype=np.float64), (runs,)), (runs,))
+    weight = as_array("w", np.broadcast_to(np.asarray(w, dtype=np.float64), (runs,)), (runs,))
     sd = as_array("noise", np.broadcast_to(np.asarray(noise, dtype=np.float64), (runs,)), (runs,))
     if (sd < 0).any():
         raise ValueError(f"noise is {sd.min():g} somewhere; it must be at least 0")
-    T, L = task.n_steps, task.n_written
-    weights = weights[:, None, None].copy()
-    h = np.empty((T, runs, 2, task.n_sequences))
+    L, shape = task.n_written, (task.n_steps, runs, 2, task.n_sequences)
+    weight, sd = weight[:, None, None], sd[:, None, None]
     written = rng.uniform(-0.1, 0.1, (L, runs, 2, 1))
+    fixed = sd * rng.standard_normal((shape[0] - L, *shape[1:]))
     d = task.target * CLASSES[:, None]
-    for epoch in range(task.n_epochs + 1):
-        if epoch == 0 or task.fresh_noise:
-            h[L:] = sd[:, None, None] * rng.standard_normal(h[L:].shape)
-        h[:L] = written
-        a = run_latch(weights, h)
-        if epoch == task.n_epochs:
-            break
-        delta = latch_delta(weights, a, d)
-        written += task.learning_rate * delta[1 : L + 1].sum(axis=3, keepdims=True)
+    for _ in range(task.n_epochs + 1):
+        if task.fresh_noise:
+            fixed = sd * rng.standard_normal(fixed.shape)
+        h = np.concatenate([np.broadcast_to(written, (L, *shape[1:])), fixed])
+        a = run_latch(weight, h)
+        delta = latch_delta(weight, a, d)
+        yield Epoch(weight[:, 0, 0], h, a, delta)
+        written = written + task.learning_rate * delta[1 : L + 1].sum(axis=3, keepdims=True)
         if train_w:
-            step = gradient_terms(a, delta).sum(axis=(0, 2, 3))
-            weights += task.learning_rate * step[:, None, None]
-    return LatchRuns(weights[:, 0, 0], written[..., 0], np.tanh(a[-1]), task.target)
+            by_w = gradient_terms(a, delta).sum(axis=(0, 2, 3))
+            weight = weight + task.learning_rate * by_w[:, None, None]
+
+
+def train_latch(
+    task: LatchTask,
+    rng: np.random.Generator,
+    w: Array | float,
+    noise: Array | float,
+    *,
+    n_runs: int,
+    train_w: bool,
+) -> LatchRuns:
+    """Train many latches side by side and return how they end; arguments as `latch_descent`."""
+    for epoch in latch_descent(task, rng, w, noise, n_runs=n_runs, train_w=train_w):
+        last = epoch
+    written = last.h[: task.n_written, ..., 0]
+    return LatchRuns(last.w, written, np.tanh(last.a[-1]), task.target)
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:

@@ -176,15 +176,21 @@ def jacobian_product(dynamics: Dynamics, y: Array) -> Array:
 
 
 def fixed_points(
-    dynamics: Dynamics, *, reach: float | None = None, per_axis: int = 9
+    dynamics: Dynamics,
+    u: Array | float = 0.0,
+    *,
+    reach: float | None = None,
+    per_axis: int = 9,
 ) -> list[FixedPoint]:
-    """Find the fixed points by Newton's method from every point of a grid.
+    """Find the fixed points under a constant input by Newton's method from a grid of starts.
 
     Parameters
     ----------
+    u
+        The input of every step, broadcast to shape (n,).
     reach
         The grid covers [-reach, reach] along each axis; by default as far as any state can get
-        in one step.
+        in one step (without the input).
     per_axis
         Grid points along each axis (the grid holds ``per_axis ** n`` states).
 
@@ -202,9 +208,9 @@ def fixed_points(
     axes = np.meshgrid(*[np.linspace(-reach, reach, per_axis)] * n, indexing="ij")
     y = np.stack([axis.ravel() for axis in axes], axis=-1)
     for _ in range(60):
-        gap = advance(dynamics, y) - y
+        gap = advance(dynamics, y, u) - y
         y = y - np.einsum("sij,sj->si", np.linalg.pinv(jacobian(dynamics, y) - np.eye(n)), gap)
-    y = y[np.abs(advance(dynamics, y) - y).max(axis=-1) < 1e-10]
+    y = y[np.abs(advance(dynamics, y, u) - y).max(axis=-1) < 1e-10]
     found: list[Array] = []
     for state in y[np.lexsort(y.T[::-1])]:
         if not any(np.abs(state - other).max() < 1e-6 for other in found):

@@ -131,6 +131,19 @@ def test_fixed_points_of_the_latch_are_the_known_three() -> None:
     assert [p.attracts for p in points] == [True, False, True]
 
 
+@given(w=WEIGHTS, share=st.floats(-0.99, 0.99))
+@settings(max_examples=20, deadline=None)
+def test_an_input_below_the_margin_leaves_three_fixed_points(w: float, share: float) -> None:
+    h = share * latching.latch_margin(w)
+    points = latching.fixed_points(latching.one_unit_latch(w), h, per_axis=41)
+    assert [p.attracts for p in points] == [True, False, True]
+
+
+def test_an_input_beyond_the_margin_leaves_one() -> None:
+    dynamics = latching.one_unit_latch(1.5)
+    assert len(latching.fixed_points(dynamics, 1.01 * latching.latch_margin(1.5))) == 1
+
+
 @given(seed=SEEDS, n=st.integers(1, 4), steps=st.integers(1, 6))
 @settings(max_examples=25, deadline=None)
 def test_the_jacobian_product_is_the_derivative_of_the_trajectory(
@@ -291,7 +304,8 @@ def test_wilson_intervals_hold_the_rate_and_stay_in_the_unit_interval(n: int, sh
 
 def test_wilson_against_a_worked_value() -> None:
     low, high = latch_task.wilson_interval(15, 18)
-    assert (low, high) == (pytest.approx(0.6078, abs=1e-4), pytest.approx(0.9416, abs=1e-4))
+    assert low == pytest.approx(0.6078, abs=1e-4)
+    assert high == pytest.approx(0.9416, abs=1e-4)
 
 
 # --- bad input ----------------------------------------------------------------------------------
