@@ -42,6 +42,9 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+# a name is documented in the module that defines it, not where it is handed on
+autodoc_default_options = {"ignore-module-all": True}
+autodoc_type_aliases = {"Array": "Array", "Numbers": "Numbers"}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 

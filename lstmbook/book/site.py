@@ -71,10 +71,9 @@ def _api_pages(root: Path, stage: Path) -> None:
         f"its name.\n\n| module | what it holds |\n|---|---|\n{rows}\n",
     )
     for name in modules:
-        members = ":members:\n   :show-inheritance:"
         _write(
             stage / "docs" / "api" / f"{name}.md",
-            f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   {members}\n```\n",
+            f"# {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n",
         )
 
 

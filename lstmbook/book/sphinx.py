@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
+
 from lstmbook.book.pages import anchor
 
 if TYPE_CHECKING:
@@ -94,6 +96,13 @@ def _link_equations(
     lines[:] = [MARKUP.sub(link, line) for line in lines]
 
 
+def _display_as_written(app: Sphinx, doctree: nodes.document) -> None:
+    r"""Keep Sphinx from wrapping formulas of several lines, in which ``\tag`` then fails."""
+    for node in doctree.findall(nodes.math_block):
+        node["no-wrap"] = True
+        node.children = [nodes.Text(rf"\[{node.astext()}\]")]
+
+
 def _copy_assets(app: Sphinx, problem: Exception | None) -> None:
     if problem is None and app.builder.format == "html":
         target = Path(app.outdir) / "_static"
@@ -121,6 +130,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _configure)
     app.connect("autodoc-process-docstring", _link_equations)
+    app.connect("doctree-read", _display_as_written)
     app.connect("html-page-context", _font_path, priority=900)
     app.connect("build-finished", _copy_assets)
     app.add_css_file("book.css")

@@ -17,7 +17,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # package: (version, {path in the package: path here})
 PACKAGES: dict[str, tuple[str, dict[str, str]]] = {
-    "mathjax": ("4.1.3", {"tex-chtml.js": "mathjax/tex-chtml.js"}),
+    "mathjax": (
+        "4.1.3",
+        {
+            "tex-chtml.js": "mathjax/tex-chtml.js",
+            "a11y/assistive-mml.js": "mathjax/a11y/assistive-mml.js",
+        },
+    ),
     "@mathjax/mathjax-newcm-font": (
         "4.1.3",
         {
