@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 Value = float | int | str
 
 
@@ -101,11 +103,10 @@ class Slider:
 
     def check(self, name: str, value: Any) -> Value:
         """Return `value` as a setting of this slider, or raise a ValueError that names it."""
+        if isinstance(value, np.generic):
+            value = value.item()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            try:
-                value = value.item()
-            except AttributeError:
-                raise TypeError(f"{name} must be a number, not {value!r}") from None
+            raise TypeError(f"{name} must be a number, not {value!r}")
         if not self.low - 1e-9 <= value <= self.high + 1e-9:
             raise ValueError(f"{name} is {value}; it must be from {self.low} to {self.high}")
         if self.integer and not float(value).is_integer():

@@ -16,12 +16,14 @@ Domains = dict[str, list[float]]
 def domains(trees: Iterable[Tree]) -> Domains:
     """Return the ends over all `trees`, by place.
 
-    "p.x" and "p.y" are the ends of the axes of plot p; "p.m" of an image the ends of its ramp,
-    of edges (0, the size of the widest).
+    "p.x" and "p.y" are the ends of the axes of plot p, and 1 where only whole numbers lie along
+    it (so that ticks do too); "p.m" of an image the ends of its ramp, of edges (0, the size of
+    the widest).
     """
     seen: dict[str, list[float]] = {}
     tight: dict[str, bool] = {}
     margins: dict[str, float] = {}
+    whole: dict[str, bool] = {}
     scales: dict[str, str] = {}
     for tree in trees:
         for p, plot in enumerate(tree["plots"]):
@@ -29,7 +31,7 @@ def domains(trees: Iterable[Tree]) -> Domains:
                 scales[f"{p}.{axis}"] = plot[axis]["scale"]
                 margins[f"{p}.{axis}"] = 0.05 if plot["frame"] else 0.14
             for m, mark in enumerate(plot["marks"]):
-                _see(seen, tight, f"{p}", m, mark, plot)
+                _see(seen, tight, whole, f"{p}", m, mark, plot)
     out: Domains = {}
     for place, scale in scales.items():
         low, high = seen.get(place, [math.inf, -math.inf])
@@ -39,6 +41,7 @@ def domains(trees: Iterable[Tree]) -> Domains:
             out[place] = _round_log(low, high)
         else:
             out[place] = _pad(low, high, 0.0 if tight[place] else margins[place])
+        out[place].append(float(whole.get(place, False)))
     out.update({place: ends for place, ends in seen.items() if place not in scales})
     return out
 
@@ -46,6 +49,7 @@ def domains(trees: Iterable[Tree]) -> Domains:
 def _see(
     seen: dict[str, list[float]],
     tight: dict[str, bool],
+    whole: dict[str, bool],
     p: str,
     m: int,
     mark: Tree,
@@ -63,6 +67,9 @@ def _see(
                 ends = seen.setdefault(f"{p}.{axis}", [math.inf, -math.inf])
                 ends[0] = min(ends[0], float(values.min()))
                 ends[1] = max(ends[1], float(values.max()))
+                if kind not in ("rule", "bars", "text"):
+                    integers = bool((values == np.round(values)).all())
+                    whole[f"{p}.{axis}"] = whole.get(f"{p}.{axis}", True) and integers
     if kind in ("dots", "text", "nodes", "edges") or mark.get("arrow"):
         tight[f"{p}.x"] = False
     if kind == "image":

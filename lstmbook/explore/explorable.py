@@ -150,7 +150,7 @@ class Explorable:
         from lstmbook.explore import static
         from lstmbook.explore.display import WIDGET_MIME
 
-        _, ends, tree = self.baked
+        ends, tree = self.baked[1:]
         setting = self.describe_setting(self.start)
         caption = f"{self.title}. {self.caption} Shown at {setting}."
         data, width, height = static.png(tree, ends, caption)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PX: Final = 1 / 96  # inch; a figure of n px is drawn at 96 dots an inch
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[Any] = {
     "font.family": "sans-serif",
     "font.size": 9.2,
     "axes.titlesize": 10,
@@ -107,7 +107,8 @@ def _width(n_plots: int) -> int:
 def _height(plot: Tree, width: int) -> float:
     """Return the height in px: the drawing's, and what its title and legend take."""
     legend = any(mark.get("label") and mark["kind"] != "rule" for mark in plot["marks"])
-    return width * plot["height"] + 24 * legend + 20 * bool(plot["title"]) + 40 * plot["frame"]
+    extra = 24 * legend + 20 * bool(plot["title"]) + 40 * bool(plot["frame"])
+    return width * float(plot["height"]) + extra
 
 
 def _wrap(text: str, columns: int) -> list[str]:
@@ -209,7 +210,7 @@ def _frame(axes: Axes, plot: Tree, p: int, ends: Domains, width: float) -> None:
 
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         own = plot[name]
-        low, high = ends.get(f"{p}.{name}", [0.0, 1.0])
+        low, high, whole = ends.get(f"{p}.{name}", [0.0, 1.0, 0.0])
         low = low if own["low"] is None else own["low"]
         high = high if own["high"] is None else own["high"]
         (axes.set_xscale if name == "x" else axes.set_yscale)(own["scale"])
@@ -223,7 +224,9 @@ def _frame(axes: Axes, plot: Tree, p: int, ends: Domains, width: float) -> None:
             axis.set_ticks(places, [number(place, power=True) for place in places])
         else:
             n = max(2, int(width / 70)) if name == "x" else 5
-            axis.set_major_locator(ticker.MaxNLocator(n, steps=[1, 2, 5, 10]))
+            axis.set_major_locator(
+                ticker.MaxNLocator(n, steps=[1, 2, 5, 10], integer=bool(whole), min_n_ticks=1)
+            )
             axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: number(v)))
         axis.set_minor_locator(ticker.NullLocator())
     if not plot["frame"]:
@@ -272,7 +275,7 @@ def _legend(axes: Axes, marks: list[Tree], y: float, width: float, left: float) 
     for mark in marks:
         color = LIGHT[mark["color"]]
         if mark["kind"] == "line":
-            style = "--" if mark["dash"] else "-"
+            style: Any = "--" if mark["dash"] else "-"
             handles.append(Line2D([], [], color=color, linestyle=style, lw=mark["width"] * 0.75))
         elif mark["kind"] == "dots":
             face = "white" if mark["hollow"] else color
@@ -444,7 +447,7 @@ def _color_bar(figure: Figure, axes: Axes, mark: Tree, ends: list[float]) -> Non
     w = figure.get_figwidth() / PX
     bar_axes = figure.add_axes((box.x1 + 12 / w, box.y0, 11 / w, box.height))
     bar = figure.colorbar(ScalarMappable(norm, ramp), cax=bar_axes)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.locator = MaxNLocator(5, steps=[1, 2, 5, 10])
     bar.formatter = FuncFormatter(lambda v, _: number(v))
     bar.update_ticks()
@@ -453,45 +456,65 @@ def _color_bar(figure: Figure, axes: Axes, mark: Tree, ends: list[float]) -> Non
 
 
 def _edges(axes: Axes, mark: Tree, ends: list[float]) -> None:
-    from matplotlib.patches import FancyArrowPatch
-
     limit = mark["limit"] or ends[1] or 1.0
-    pairs = set(zip(mark["x1"], mark["y1"], mark["x2"], mark["y2"], strict=True))
-    for i, (x1, y1, x2, y2, value) in enumerate(
-        zip(mark["x1"], mark["y1"], mark["x2"], mark["y2"], mark["value"], strict=True)
-    ):
+    ways = list(zip(mark["x1"], mark["y1"], mark["x2"], mark["y2"], strict=True))
+    for i, (x1, y1, x2, y2) in enumerate(ways):
+        value = mark["value"][i]
         if not math.isfinite(value):
             continue
-        color = LIGHT["blue" if value >= 0 else "red"]
-        width = max(0.4, min(1.0, abs(value) / limit) * mark["max_width"]) * 0.75
-        if (x1, y1) == (x2, y2):
-            place = axes.transData.transform((x1, y1))
-            circle = axes.transData.inverted().transform(place + np.array([0, 20.0]))
-            axes.plot(*circle, "o", ms=16, mfc="none", mec=color, mew=width, zorder=1)
-            middle = axes.transData.inverted().transform(place + np.array([0, 42.0]))
-        else:
-            bent = 0.16 if (x2, y2, x1, y1) in pairs else 0.0
-            axes.add_patch(
-                FancyArrowPatch(
-                    (x1, y1),
-                    (x2, y2),
-                    connectionstyle=f"arc3,rad={bent}",
-                    arrowstyle="-",
-                    color=color,
-                    lw=width,
-                    zorder=1,
-                    shrinkA=0,
-                    shrinkB=0,
-                    capstyle="round",
-                )
-            )
-            middle = np.array([(x1 + x2) / 2, (y1 + y2) / 2])
-            if bent:
-                a, b = axes.transData.transform([(x1, y1), (x2, y2)])
-                side = np.array([b[1] - a[1], a[0] - b[0]]) * bent / 2
-                middle = axes.transData.inverted().transform((a + b) / 2 + side)
+        bent = 0.16 if (x2, y2, x1, y1) in ways else 0.0
+        width = max(0.75, min(1.0, abs(value) / limit) * mark["max_width"]) * 0.75
+        label = _edge(axes, (x1, y1), (x2, y2), bent, width, "orange" if value >= 0 else "blue")
         if mark["labels"]:
-            axes.text(*middle, mark["labels"][i], ha="center", va="center", size=8.6, zorder=5)
+            axes.annotate(
+                mark["labels"][i],
+                label,
+                ha="center",
+                va="center",
+                size=8.6,
+                zorder=5,
+            )
+
+
+def _edge(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    bent: float,
+    width: float,
+    name: str,
+) -> tuple[float, float]:
+    """Draw one connection as a curve with an arrow head; return where its label stands."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    px = axes.figure.dpi / 96
+    a, b = axes.transData.transform([start, end])
+    if start == end:
+        points = a + px * np.array([[-7, 8], [-30, 48], [30, 48], [7, 8]])
+        codes = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+        middle, along = a + px * np.array([4, 38]), np.array([1.0, 0.0])
+        label = a + px * np.array([0, 52])
+    else:
+        along = (b - a) / np.hypot(*(b - a))
+        side = np.array([along[1], -along[0]])
+        bend = (a + b) / 2 - bent * np.hypot(*(b - a)) * side
+        points, codes = np.array([a, bend, b]), [Path.MOVETO, Path.CURVE3, Path.CURVE3]
+        middle = 0.34**2 * a + 2 * 0.66 * 0.34 * bend + 0.66**2 * b
+        label = 0.58**2 * a + 2 * 0.42 * 0.58 * bend + 0.42**2 * b - 12 * px * side
+    size = (7 + width / 0.75) * px
+    across = np.array([-along[1], along[0]]) * 0.45 * size
+    tip = [middle, middle - size * along + across, middle - size * along - across, middle]
+    color = LIGHT[name]
+    back = axes.transData.inverted()
+    line = Path(back.transform(points), codes)
+    axes.add_patch(
+        PathPatch(line, fill=False, ec=color, lw=width, capstyle="round", clip_on=False, zorder=1)
+    )
+    head = Path(back.transform(tip), closed=True)
+    axes.add_patch(PathPatch(head, fc=color, lw=0, clip_on=False, zorder=1))
+    x, y = back.transform(label)
+    return float(x), float(y)
 
 
 def _nodes(axes: Axes, mark: Tree, _: list[float]) -> None:
@@ -501,9 +524,22 @@ def _nodes(axes: Axes, mark: Tree, _: list[float]) -> None:
     ramp = LinearSegmentedColormap.from_list("diverging", list(RAMPS["diverging"]))
     norm = Normalize(-1, 1)
     for i, (x, y) in enumerate(zip(mark["x"], mark["y"], strict=True)):
-        fill: Any = "#ffffff" if values is None or math.isnan(values[i]) else ramp(norm(values[i]))
-        dark = values is not None and abs(values[i]) > 0.55
-        axes.plot(x, y, "o", ms=mark["size"] * 1.5, mfc=fill, mec=LIGHT["ink"], mew=1.1, zorder=4)
+        fill: Any = LIGHT["paper"]
+        ink = LIGHT["ink"]
+        if values is not None and math.isfinite(values[i]):
+            fill = ramp(norm(values[i]))
+            ink = "#fefefe" if abs(values[i]) > 0.55 else "#1b1b1b"
+        axes.plot(
+            x,
+            y,
+            "o",
+            ms=mark["size"] * 1.5,
+            mfc=fill,
+            mec=LIGHT["ink"],
+            mew=1.1,
+            zorder=4,
+            clip_on=False,
+        )
         if mark["labels"]:
             axes.text(
                 x,
@@ -512,7 +548,7 @@ def _nodes(axes: Axes, mark: Tree, _: list[float]) -> None:
                 ha="center",
                 va="center_baseline",
                 size=9.2,
-                color="#fefefe" if dark else "#1b1b1b",
+                color=ink,
                 zorder=5,
             )
 

@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Final
 
 PINNED: Final = {
-    "d3-axis": "3.0.0",
     "d3-scale": "4.0.2",
     "d3-selection": "3.0.0",
     "d3-shape": "3.2.0",
 }
 BUNDLER: Final = {"esbuild": "0.25.12"}
 ENTRY: Final = """\
-export { axisBottom, axisLeft } from "d3-axis";
 export { scaleLinear, scaleLog } from "d3-scale";
 export { select } from "d3-selection";
 export { area, line } from "d3-shape";
