@@ -36,15 +36,18 @@ class LatchTask:
         Training sequences (each with its own noise) per class.
     fresh_noise
         Whether the noise is drawn anew for each epoch; otherwise it is part of the training set.
+    start
+        The written inputs begin uniform in [-start, start].
     """
 
     n_steps: int = 20
     n_written: int = 3
     target: float = 0.8
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     n_epochs: int = 200
     n_sequences: int = 2
     fresh_noise: bool = False
+    start: float = 0.01
 
     def __post_init__(self) -> None:
         as_count("n_written", self.n_written, at_least=1)
@@ -52,6 +55,7 @@ class LatchTask:
         as_count("n_epochs", self.n_epochs)
         as_count("n_sequences", self.n_sequences, at_least=1)
         as_number("target", self.target, above=0, below=1)
+        as_number("start", self.start, at_least=0)
         as_number("learning_rate", self.learning_rate, above=0)
 
 
@@ -205,7 +209,7 @@ def latch_descent(
     noise
         Standard deviations of the inputs after step L, broadcast to shape (runs,).
     n_runs
-        How many; each has its own start (inputs uniform in [-0.1, 0.1]) and noise.
+        How many; each has its own start and its own noise.
     train_w
         Whether the self-weight learns too, or the written inputs alone.
 
@@ -226,7 +230,7 @@ def latch_descent(
         raise ValueError(f"noise is {sd.min():g} somewhere; it must be at least 0")
     L, shape = task.n_written, (task.n_steps, runs, 2, task.n_sequences)
     weight, sd = weight[:, None, None], sd[:, None, None]
-    written = rng.uniform(-0.1, 0.1, (L, runs, 2, 1))
+    written = rng.uniform(-task.start, task.start, (L, runs, 2, 1))
     fixed = sd * rng.standard_normal((shape[0] - L, *shape[1:]))
     d = task.target * CLASSES[:, None]
     for _ in range(task.n_epochs + 1):

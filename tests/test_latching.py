@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lstmbook import latch_task, latching
+from lstmbook.book.exercises import find
 from lstmbook.latch_task import LatchTask
 from lstmbook.latching import Dynamics
 
@@ -349,3 +352,29 @@ def test_wilson_against_a_worked_value() -> None:
 def test_bad_input_is_named(call, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# --- exercises ----------------------------------------------------------------------------------
+
+IDS = ["scaled-margin", "eigenvalue-trap", "copy-terms", "steps-to-flip", "safe-weight"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_each_solution_passes_its_own_check(name: str) -> None:
+    found = find(name)
+    found.check(found.solution)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("scaled-margin", lambda w, gain: latching.latch_margin(max(w, 1.01))),
+        ("eigenvalue-trap", lambda: (np.eye(2), np.eye(2))),
+        ("copy-terms", lambda w, h, d: np.zeros(len(h))),
+        ("steps-to-flip", lambda w, excess: round(10 / excess)),
+        ("safe-weight", lambda noise, n_steps: 3.9),
+    ],
+)
+def test_a_wrong_answer_is_told_what_is_wrong(name: str, wrong: Callable[..., object]) -> None:
+    with pytest.raises(AssertionError, match=r"must|says|larger|is lost"):
+        find(name).check(wrong)
