@@ -253,6 +253,7 @@ async def _execute(path: Path, notebook: NotebookNode, progress: Progress) -> No
         notebook,
         timeout=600,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
         coalesce_streams=True,
