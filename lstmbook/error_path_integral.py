@@ -64,6 +64,17 @@ class Paths:
         height[:, [0, -1]] = self.units[:, [0, -1]]
         return height
 
+    def segments(self, spread: float = 0.3) -> tuple[Array, Array, Array, Array, Array]:
+        """Return every step of every path for a drawing: x1, y1, x2, y2 and the path's product.
+
+        Each has shape (n_paths * (t - s),). A step leads the way the error goes, from x1 to the
+        earlier x2; x is time counted from t, from -(t - s) to 0, and y is from `heights`.
+        """
+        y = self.heights(spread)
+        lag = y.shape[1] - 1
+        x = np.tile(np.arange(1.0 - lag, 1.0), len(self))
+        return x, y[:, 1:].ravel(), x - 1, y[:, :-1].ravel(), self.product.repeat(lag)
+
 
 @dataclass(frozen=True)
 class FlowCost:
@@ -199,14 +210,14 @@ def path_products(
     product
         Shape (n_paths,).
     """
-    l = np.asarray(units)  # noqa: E741 - the papers' name for the unit a path visits
-    t = s + l.shape[1] - 1
+    units = np.asarray(units)
+    t = s + units.shape[1] - 1
     W, slope = network.W, network.f.slope(trace.net)
-    product: Array = W[l[:, t - s], l[:, t - 1 - s]]
+    product: Array = W[units[:, t - s], units[:, t - 1 - s]]
     for tau in range(t - 1, s, -1):
-        here, before = l[:, tau - s], l[:, tau - 1 - s]
+        here, before = units[:, tau - s], units[:, tau - 1 - s]  # l_tau and l_(tau - 1)
         product = product * (slope[tau, here] * W[here, before])
-    product = product * slope[s, l[:, 0]]
+    product = product * slope[s, units[:, 0]]
     return product
 
 
@@ -269,10 +280,10 @@ def global_flow(
     TypeError, ValueError
         As in `local_flow`, and if `outputs` is empty or names a unit twice.
     """
-    O = [_check_unit("outputs", k, network) for k in outputs]  # noqa: E741 - the papers' name
-    if not O or len(set(O)) < len(O):
-        raise ValueError(f"outputs is {O}; it must name at least one unit, and none twice")
-    return sum(local_flow(network, trace, k, v, s=s, t=t) for k in O)
+    from_units = [_check_unit("outputs", k, network) for k in outputs]
+    if not from_units or len(set(from_units)) < len(from_units):
+        raise ValueError(f"outputs is {from_units}; it must name a unit, and none twice")
+    return sum(local_flow(network, trace, k, v, s=s, t=t) for k in from_units)
 
 
 def flow_matrices(
