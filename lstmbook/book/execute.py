@@ -14,6 +14,7 @@ import json
 import os
 import re
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -224,10 +225,12 @@ def normalise(notebook: NotebookNode, chapter: str) -> NotebookNode:
     return _rename_models(notebook, chapter)
 
 
-def _environment() -> dict[str, str]:
-    """Return the kernel's environment: the same order of hashes and of sums on every run."""
+def _environment(root: Path) -> dict[str, str]:
+    """Return the kernel's environment: this clone's package, the same hashes and sums each run."""
+    searched = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
     single = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return {**os.environ, "PYTHONHASHSEED": "0", **dict.fromkeys(single, "1")}
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(searched)}
+    return {**os.environ, **fixed, **dict.fromkeys(single, "1")}
 
 
 def _failure(chapter: str, notebook: NotebookNode, index: int, error: Exception) -> ExecutionError:
@@ -238,7 +241,18 @@ def _failure(chapter: str, notebook: NotebookNode, index: int, error: Exception)
     return ExecutionError(f"{chapter}: code cell {number} failed with {name}: {value}\n{code}")
 
 
-async def _execute(path: Path, notebook: NotebookNode, progress: Progress) -> NotebookNode:
+@dataclass(frozen=True)
+class _Run:
+    """What the execution of every chapter of one `refresh` shares."""
+
+    root: Path
+    setup: str
+    package: str
+    again: bool
+    progress: Progress
+
+
+async def _execute(path: Path, notebook: NotebookNode, run: _Run) -> NotebookNode:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -247,7 +261,7 @@ async def _execute(path: Path, notebook: NotebookNode, progress: Progress) -> No
     def reached(cell: NotebookNode, cell_index: int, **_: Any) -> None:
         nonlocal last
         last = cell_index
-        progress.cell(path.stem, cell_index, len(notebook.cells))
+        run.progress.cell(path.stem, cell_index, len(notebook.cells))
 
     client = NotebookClient(
         notebook,
@@ -265,28 +279,27 @@ async def _execute(path: Path, notebook: NotebookNode, progress: Progress) -> No
             cell.outputs, cell.execution_count = [], None
     notebook.metadata.pop("widgets", None)
     try:
-        executed: NotebookNode = await client.async_execute(env=_environment())
+        executed: NotebookNode = await client.async_execute(env=_environment(run.root))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise _failure(path.stem, notebook, last, error) from error
-    progress.cell(path.stem, len(notebook.cells), len(notebook.cells))
+    run.progress.cell(path.stem, len(notebook.cells), len(notebook.cells))
     return executed
 
 
-async def _refresh_one(
-    path: Path, setup: str, package: str, again: bool, progress: Progress
-) -> bool:
+async def _refresh_one(path: Path, run: _Run) -> bool:
     before = path.read_text(encoding="utf-8")
-    notebook = sync(nbformat.reads(before, as_version=4), setup)
-    due = again or not is_fresh(notebook, package)
+    notebook = sync(nbformat.reads(before, as_version=4), run.setup)
+    due = run.again or not is_fresh(notebook, run.package)
+    told = "fresh"
     if due:
-        started = asyncio.get_running_loop().time()
-        notebook = await _execute(path, notebook, progress)
-        notebook.metadata["lstmbook"] = {"executed": content_hash(notebook, package)}
-        seconds = asyncio.get_running_loop().time() - started
+        started = time.monotonic()
+        notebook = await _execute(path, notebook, run)
+        notebook.metadata["lstmbook"] = {"executed": content_hash(notebook, run.package)}
+        told = f"executed in {time.monotonic() - started:.1f} s"
     notebook = normalise(notebook, path.stem)
     if nbformat.writes(notebook, version=4).rstrip("\n") + "\n" != before:
         write(notebook, path)
-    progress.report(f"{path.stem}: executed in {seconds:.1f} s" if due else f"{path.stem}: fresh")
+    run.progress.report(f"{path.stem}: {told}")
     return due
 
 
@@ -325,15 +338,14 @@ def refresh(
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}; it must be at least 1")
-    told = progress or Progress()
-    setup, package = setup_source(root), package_hash(root)
+    run = _Run(root, setup_source(root), package_hash(root), again, progress or Progress())
 
     async def run_all() -> list[Path]:
         free = asyncio.Semaphore(workers)
 
         async def run_one(path: Path) -> bool:
             async with free:
-                return await _refresh_one(path, setup, package, again, told)
+                return await _refresh_one(path, run)
 
         ordered = list(paths)
         async with asyncio.TaskGroup() as group:
