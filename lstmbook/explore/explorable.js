@@ -113,16 +113,25 @@ function several(g, selector, n) {
     .join((enter) => enter.append(tag).attr("class", name));
 }
 
-/** A picture in `host`: returns draw(tree, domains), to be called again for every change. */
+/**
+ * A picture in `host`: returns draw(tree, domains, resized), to be called again for every
+ * change. The width is measured at first and when `resized`, before anything is drawn.
+ */
 export function picture(host) {
   const row = make("div", { class: "xp-row" });
   host.replaceChildren(row);
   let plots = [];
-  return (tree, domains) => {
+  let measured = false;
+  return (tree, domains, resized = false) => {
     if (plots.length !== tree.plots.length) {
       row.replaceChildren();
       row.dataset.plots = tree.plots.length;
       plots = tree.plots.map(() => newPlot(row));
+      measured = false;
+    }
+    if (resized || !measured) {
+      for (const plot of plots) plot.width = Math.max(180, plot.box.clientWidth || 480);
+      measured = host.clientWidth > 0;
     }
     tree.plots.forEach((plot, p) => {
       const alone = tree.plots.length === 1;
@@ -168,7 +177,7 @@ function once(plot, name, key, work) {
 }
 
 function drawPlot(plot, tree, p, domains, alt) {
-  const width = Math.max(180, plot.box.clientWidth || 480);
+  const { width } = plot;
   const image = tree.marks.findIndex((mark) => mark.kind === "image");
   const ends = (name) => {
     const found = domains[`${p}.${name}`] ?? [0, 1];
@@ -330,14 +339,16 @@ const MARKS = {
   },
 
   dots(g, mark, { x, y, inner, tall }) {
-    several(g.style("opacity", mark.opacity), "circle", mark.x.length)
-      .attr("cx", (i) => x(mark.x[i]) || 0)
-      .attr("cy", (i) => y(mark.y[i]) || 0)
-      .attr("r", (i) => mark.size[i])
-      .attr("display", (i) => (inside(x(mark.x[i]), inner) && inside(y(mark.y[i]), tall) ? null : "none"))
+    const places = Array.from(mark.x, (value, i) => [x(value), y(mark.y[i]), mark.size[i]]);
+    const shown = places.filter(([left, top]) => inside(left, inner) && inside(top, tall));
+    g.style("opacity", mark.opacity)
       .style("fill", mark.hollow ? "none" : paint(mark.color))
       .style("stroke", mark.hollow ? paint(mark.color) : "none")
       .style("stroke-width", 2);
+    several(g, "circle", shown.length)
+      .attr("cx", (i) => shown[i][0])
+      .attr("cy", (i) => shown[i][1])
+      .attr("r", (i) => shown[i][2]);
   },
 
   band(g, mark, { x, y, clip }) {
@@ -663,7 +674,7 @@ async function render({ model, el }) {
   const resized = new ResizeObserver(() => {
     if (view.picture.clientWidth === width) return;
     width = view.picture.clientWidth;
-    if (state.shown) draw(state.shown, baked.domains);
+    if (state.shown) draw(state.shown, baked.domains, true);
   });
   resized.observe(view.picture);
   update();
@@ -866,7 +877,7 @@ export async function still(element, packed) {
   new ResizeObserver(() => {
     if (host.clientWidth === width || !host.clientWidth) return;
     width = host.clientWidth;
-    draw(baked.at(0), baked.domains);
+    draw(baked.at(0), baked.domains, true);
   }).observe(host);
   draw(baked.at(0), baked.domains);
 }

@@ -39,8 +39,8 @@ DARK: Final[dict[str, str]] = {
     "muted": "#aab2bb",
     "line": "#7b848e",
     "grid": "#2f363e",
-    "paper": "#14181e",
-    "raised": "#1d2229",
+    "paper": "#14161a",
+    "raised": "#1d2126",
     "accent": "#7cc0f5",
 }
 

@@ -1,8 +1,8 @@
 """Explorables on a Sphinx site made with MyST-NB.
 
-`PictureRenderer` (an entry point of the group ``myst_nb.mime_renderers``) sets the picture's SVG
-into the page; `setup` (an extension) adds one script and one style sheet to the pages that
-have pictures, and leaves in a page's widget state only what its explorables need.
+`setup` (an extension) has MyST-NB set a picture's SVG into the page, adds one script and one
+style sheet to the pages that have pictures, and leaves in a page's widget state only what its
+explorables need.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ _KEPT: Final = ("about", "baked")  # the traits of a model that its script reads
 
 
 class PictureRenderer:
-    """Sets ``application/vnd.explorable.picture+json`` into a page, before any other type."""
+    """Sets ``application/vnd.explorable.picture+json`` into a page, before any other type.
+
+    MyST-NB finds such classes as entry points (``myst_nb.mime_renderers``); `setup` adds this
+    one to those it found, so that the extension works from any folder.
+    """
 
     mime_priority_overrides: ClassVar[Sequence[tuple[str, str, int | None]]] = [
         (builder, PICTURE_MIME, 1) for builder in ("html", "dirhtml", "singlehtml")
@@ -121,7 +125,12 @@ def _write_files(app: Sphinx, *_: Any) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx; MyST-NB must be among the extensions."""
+    from myst_nb.core.render import load_mime_renders  # type: ignore[import-untyped]
+
     app.setup_extension("myst_nb")
+    renderers = load_mime_renders()
+    if PictureRenderer not in renderers:
+        renderers.append(PictureRenderer)
     app.connect("config-inited", _stay_home)
     app.connect("builder-inited", _write_files)
     app.connect("html-page-context", _trim_page, priority=400)  # before MyST-NB adds the state

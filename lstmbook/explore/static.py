@@ -224,10 +224,8 @@ def _frame(axes: Axes, plot: Tree, p: int, ends: Domains, width: float) -> None:
             axis.set_ticks(places, [number(place, power=True) for place in places])
         else:
             n = max(2, int(width / 70)) if name == "x" else 5
-            axis.set_major_locator(
-                ticker.MaxNLocator(n, steps=[1, 2, 5, 10], integer=bool(whole), min_n_ticks=1)
-            )
-            axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: number(v)))
+            places = linear_ticks(low, high, n, bool(whole))
+            axis.set_ticks(places, [number(place) for place in places])
         axis.set_minor_locator(ticker.NullLocator())
     if not plot["frame"]:
         axes.set_axis_off()
@@ -249,6 +247,17 @@ def number(value: float, power: bool = False) -> str:
             digits = str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
             return f"10{digits}"
     return f"{0.0 if abs(value) < 1e-12 else value:g}".replace("-", "−")
+
+
+def linear_ticks(low: float, high: float, n: int, whole: bool = False) -> list[float]:
+    """Return about `n` multiples of 1, 2 or 5 times a power of ten, as d3's `ticks` does."""
+    rough = (high - low) / n
+    power = 10.0 ** math.floor(math.log10(rough))
+    steps = ((10, 50), (5, 10), (2, 2), (1, 0))  # a step, and the square of where it begins
+    step = power * next(by for by, square in steps if (rough / power) ** 2 >= square)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    places = [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+    return [place for place in places if place.is_integer()] if whole else places
 
 
 def log_ticks(low: float, high: float, n: int) -> list[float]:
@@ -440,7 +449,6 @@ def _image(axes: Axes, mark: Tree, ends: list[float]) -> None:
 
 def _color_bar(figure: Figure, axes: Axes, mark: Tree, ends: list[float]) -> None:
     from matplotlib.cm import ScalarMappable
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     norm, ramp = _image_values(mark, ends)
     box = axes.get_position()
@@ -448,9 +456,8 @@ def _color_bar(figure: Figure, axes: Axes, mark: Tree, ends: list[float]) -> Non
     bar_axes = figure.add_axes((box.x1 + 12 / w, box.y0, 11 / w, box.height))
     bar = figure.colorbar(ScalarMappable(norm, ramp), cax=bar_axes)
     bar.outline.set_visible(False)
-    bar.locator = MaxNLocator(5, steps=[1, 2, 5, 10])
-    bar.formatter = FuncFormatter(lambda v, _: number(v))
-    bar.update_ticks()
+    places = linear_ticks(norm.vmin, norm.vmax, 5)
+    bar.set_ticks(places, labels=[number(place) for place in places])
     bar_axes.tick_params(length=0, pad=3)
     bar_axes.set_title(mark["label"], loc="right", size=8.6, pad=6, color=LIGHT["ink"])
 
@@ -473,6 +480,7 @@ def _edges(axes: Axes, mark: Tree, ends: list[float]) -> None:
                 va="center",
                 size=8.6,
                 zorder=5,
+                annotation_clip=False,
             )
 
 

@@ -1,0 +1,108 @@
+"""What tests in a real browser share: Chromium without a network, a loopback server, axe."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page
+
+LAUNCH: dict[str, Any] = {
+    "executable_path": shutil.which("chromium"),
+    "args": [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ],
+}
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer; a browser's own question for an icon is no missing file."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on a free loopback port; yields the address without a final slash."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Watch:
+    """What a page complained about, and which other hosts it asked for."""
+
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def assert_clean(self) -> None:
+        """Fail if there was a console error, an exception or an outside request."""
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
+
+
+def watch(page: Page) -> Watch:
+    """Block every request that leaves this machine, and note errors and blocked requests."""
+    seen = Watch()
+
+    def route(route: Any) -> None:
+        address = urlsplit(route.request.url)
+        if address.scheme in ("file", "data", "blob") or address.hostname == "127.0.0.1":
+            route.continue_()
+        else:
+            seen.outside.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", route)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: seen.errors.append(message.text) if message.type == "error" else None,
+    )
+    return seen
+
+
+def axe_violations(page: Page, selector: str | None = None) -> dict[str, list[str]]:
+    """Return axe-core's violations, rule by rule, with the elements they are on."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = None if selector is None else {"include": [[selector]]}
+    found = Axe().run(page, context=context).response["violations"]
+    return {
+        rule["id"]: [" ".join(map(str, node["target"])) for node in rule["nodes"]] for rule in found
+    }
+
+
+def overflow(page: Page) -> int:
+    """Return by how many px the page is wider than the window."""
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
