@@ -34,6 +34,8 @@ class Backflow:
         The ends of the values that print as `theta`, shape (4,) each, low <= high.
     w_vv_range
         The ends of the values that print as `w_vv`.
+    printed
+        The four error signals as printed.
     """
 
     w_ov: float
@@ -42,6 +44,7 @@ class Backflow:
     low: Array
     high: Array
     w_vv_range: tuple[float, float]
+    printed: tuple[str, ...]
 
     @property
     def ratio(self) -> Array:
@@ -74,6 +77,7 @@ def published_backflow() -> list[Backflow]:
                 low=ends[:, 0],
                 high=ends[:, 1],
                 w_vv_range=printed_range(row["w_vv"]),
+                printed=tuple(row["theta"]),
             )
         )
     return rows

@@ -17,6 +17,9 @@ def _check_net_input(net_input: Function) -> None:
         for i in range(n):
             answer = net_input(W, a, i)
             expected, turned = (W @ a)[i], (W.T @ a)[i]
+            assert isinstance(answer, int | float | np.integer | np.floating), (
+                f"net_input must return a number; it returned {answer!r}"
+            )
             hint = (
                 " That is the sum over W[j, i]: the first index is where a connection ends."
                 if n > 1 and np.isclose(answer, turned)

@@ -30,12 +30,13 @@ def unrolled(network: RecurrentNetwork, delta: Array, *, says: str) -> Plot:
     t, i, j = (each.ravel() for each in np.mgrid[1 : T + 1, 0:n, 0:n])
     carried = network.W[i, j] * delta[t, i]
     at, unit = (each.ravel() for each in np.mgrid[0 : T + 1, 0:n])
+    width = 8.0 / T if T else 1.0  # every drawing is as wide, however many steps
     largest = max(float(np.abs(delta).max(initial=0.0)), np.finfo(float).tiny)
     steps = np.arange(T + 1)
     return Plot(
-        Edges(t - 1, -j, t, -i, value=carried),
-        Nodes(at, -unit, labels=[str(u + 1) for u in unit], value=delta.ravel() / largest),
-        Text(steps, np.full(T + 1, 0.65), [f"t = {s}" for s in steps]),
+        Edges(t * width, -i, (t - 1) * width, -j, value=carried),
+        Nodes(at * width, -unit, labels=[str(u + 1) for u in unit], value=delta.ravel() / largest),
+        Text(steps * width, np.full(T + 1, 0.65), [f"t = {s}" for s in steps]),
         says=says,
         frame=False,
         height=0.16 * (n + 1),
