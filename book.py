@@ -90,7 +90,7 @@ def pip(words: list[str], total: int) -> None:
                 seen += 1
                 if seen % 20 == 0:
                     say(f"  {seen} of some {total} packages")
-            elif line.startswith("Installing collected"):
+            elif line.startswith("Installing collected") and total:
                 say("  unpacking them")
     if running.returncode:
         print("".join(log[-40:]), flush=True)
@@ -101,7 +101,7 @@ def install() -> None:
     """Install the lock and then the project into the environment."""
     lock = ROOT / "requirements.lock"
     total = sum("==" in line for line in lock.read_text(encoding="utf-8").splitlines())
-    say("installing the packages of requirements.lock (a few minutes, some 1 GB on disk)")
+    say("installing the packages of requirements.lock (a few minutes, 1.3 GB on disk)")
     words = ["--require-hashes", "--progress-bar", "off", "--no-warn-script-location"]
     pip([*words, "-r", str(lock)], total)
     say("installing the book's own package")

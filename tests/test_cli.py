@@ -1,3 +1,5 @@
+import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -250,3 +252,55 @@ def test_the_launcher_says_which_python_it_needs(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert "needs Python 3.11 or newer" in done.stdout
+
+
+def launcher(folder):
+    """Return the launcher's names, as it would run in another folder."""
+    shutil.copy(ROOT / "book.py", folder)
+    for name in ("requirements.lock", "pyproject.toml"):
+        (folder / name).write_text("numpy==2.4.6\n")
+    return runpy.run_path(str(folder / "book.py"), run_name="book")
+
+
+@pytest.fixture
+def helpless(monkeypatch):
+    """A machine whose Python cannot make an environment, and that has no uv."""
+    python = shutil.which("false")
+    monkeypatch.setattr(sys, "executable", python)
+    monkeypatch.setenv("PATH", "")
+    return python
+
+
+def test_the_launcher_says_what_to_install_where_python_cannot_make_environments(
+    tmp_path, helpless
+):
+    with pytest.raises(SystemExit, match=r"cannot make an environment(.|\n)*apt install python3"):
+        launcher(tmp_path)["make"]()
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_launcher_turns_to_uv_there(tmp_path, helpless, monkeypatch):
+    (tmp_path / "uv").write_text(f'#!/bin/sh\necho "$@" > {tmp_path / "asked"}\n')
+    (tmp_path / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    launcher(tmp_path)["make"]()
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[:1] + asked[-3:] == ["venv", "--python", helpless, str(tmp_path / ".venv")]
+
+
+def test_the_launcher_installs_again_only_when_the_lock_or_the_project_changed(tmp_path):
+    names = launcher(tmp_path)
+    done = []
+    # the functions of a module that was run look each other up here
+    inside = names["set_up"].__globals__
+    inside.update(make=lambda: done.append("make"), install=lambda: done.append("install"))
+    inside.update(works=lambda python: True, has_pip=lambda: True)
+    (tmp_path / ".venv").mkdir()
+    for change in ("", "", "requirements.lock", "", "pyproject.toml"):
+        if change:
+            (tmp_path / change).write_text("numpy==2.4.7\n")
+        names["set_up"]()
+    assert done == ["install"] * 3
+    inside.update(works=lambda python: False)
+    names["set_up"]()
+    assert done[3:] == ["make", "install"]
