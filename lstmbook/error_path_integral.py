@@ -65,15 +65,18 @@ class Paths:
         return height
 
     def segments(self, spread: float = 0.3) -> tuple[Array, Array, Array, Array, Array]:
-        """Return every step of every path for a drawing: x1, y1, x2, y2 and the path's product.
+        """Return every step of every path for a drawing: x1, y1, x2, y2 and what the path brings.
 
         Each has shape (n_paths * (t - s),). A step leads the way the error goes, from x1 to the
-        earlier x2; x is time counted from t, from -(t - s) to 0, and y is from `heights`.
+        earlier x2; x is time counted from t, from -(t - s) to 0, and y is from `heights`. What
+        a path brings is its product relative to the largest in size, from -1 to 1.
         """
         y = self.heights(spread)
         lag = y.shape[1] - 1
         x = np.tile(np.arange(1.0 - lag, 1.0), len(self))
-        return x, y[:, 1:].ravel(), x - 1, y[:, :-1].ravel(), self.product.repeat(lag)
+        largest = np.abs(self.product).max() or 1.0
+        brings = (self.product / largest).repeat(lag)
+        return x, y[:, 1:].ravel(), x - 1, y[:, :-1].ravel(), brings
 
 
 @dataclass(frozen=True)

@@ -223,13 +223,14 @@ def test_a_drawing_puts_each_path_at_its_units_and_its_ends_exactly(case):
     height = found.heights(0.4)
     assert (np.abs(height - found.units) <= 0.2 + 1e-12).all()
     np.testing.assert_array_equal(height[:, [0, -1]], found.units[:, [0, -1]])
-    x1, y1, x2, y2, product = found.segments(0.4)
+    x1, y1, x2, y2, brings = found.segments(0.4)
     lag = case.t - case.s
     np.testing.assert_array_equal(x1 - x2, 1)
     assert (x2.min(), x1.max()) == (-lag, 0)
     np.testing.assert_array_equal(y1.reshape(-1, lag), height[:, 1:])
     np.testing.assert_array_equal(y2.reshape(-1, lag), height[:, :-1])
-    np.testing.assert_array_equal(product.reshape(-1, lag)[:, 0], found.product)
+    largest = np.abs(found.product).max()
+    np.testing.assert_allclose(brings.reshape(-1, lag)[:, -1] * largest, found.product, rtol=1e-12)
 
 
 def test_each_term_is_the_product_along_its_path():

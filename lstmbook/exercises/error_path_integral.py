@@ -96,8 +96,8 @@ def flow_from_backprop(
     network: RecurrentNetwork, trace: Trace, k: int, v: int, *, s: int, t: int
 ) -> float:
     """Measure the local flow with `backprop` alone: put an error in and see what arrives."""
-    e = np.zeros_like(trace.a)
     # solution
+    e = np.zeros_like(trace.a)
     e[t, k] = 1.0
     delta = backprop(network, trace, e)
     return float(delta[s, v] / delta[t, k])
@@ -127,8 +127,8 @@ def _check_hidden_transpose(weights_that_hide_the_slip: Function) -> None:
 @exercise("hidden-transpose", chapter=CHAPTER, check=_check_hidden_transpose)
 def weights_that_hide_the_slip(rng: np.random.Generator, n: int) -> Array:
     """Draw W (n, n) for which the sum as printed in 1997 is right for every k, v, s and t."""
-    W = rng.normal(size=(n, n))
     # solution
+    W = rng.normal(size=(n, n))
     return W + W.T
     # end solution
 
@@ -152,8 +152,8 @@ def _check_paths_that_cancel(weights_that_cancel: Function) -> None:
 @exercise("paths-that-cancel", chapter=CHAPTER, check=_check_paths_that_cancel)
 def weights_that_cancel(n: int) -> Array:
     """Return W (n, n), n >= 2, of a linear net whose flow from 0 to 0 at lag 2 is 0."""
-    W = np.ones((n, n))
     # solution
+    W = np.ones((n, n))
     W[1:, 0] = -1.0 / (n - 1)  # w_00 w_00 = 1, and n - 1 paths through other units bring -1
     return W
     # end solution
