@@ -1,0 +1,383 @@
+"""The abuse problem and its three solutions, as parts of training.
+
+TR section 3: early in learning the error can be reduced without storing anything, so memory
+cells are used, for example, as bias cells; or two cells store the same. The solutions are
+sequential network construction, output gate bias, and output gate competition. A training
+schedule, as the thesis of 1991 had it, serves the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lstmbook.lstm import Bias, Topology, Weights, as_weights, forward, initial_weights
+from lstmbook.sequences import BoolArray, IntArray, Sequence, loss
+from lstmbook.truncated_learning import LSTM
+from lstmbook.validation import Array, as_count, as_number
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """The rule by which the error "has stopped decreasing" (TR gives none; this one is ours).
+
+    The mean loss of each window of sequences is held against the best window so far. The error
+    has stopped if `patience` windows one after the other fail to undercut it by the share `gain`.
+
+    Attributes
+    ----------
+    window
+        Sequences in a window.
+    gain
+        The share by which a window has to undercut the best one so far.
+    patience
+        How many windows may fail in a row.
+    """
+
+    window: int = 100
+    gain: float = 0.01
+    patience: int = 3
+
+    def __post_init__(self) -> None:
+        as_count("window", self.window, at_least=1)
+        as_number("gain", self.gain, at_least=0, below=1)
+        as_count("patience", self.patience, at_least=1)
+
+
+@dataclass
+class PlateauWatch:
+    """A plateau rule at work: told each sequence's loss, it says when the error has stopped."""
+
+    rule: Plateau
+    best: float = np.inf
+    failed: int = 0
+    seen: int = 0
+    running: float = 0.0
+
+    def see(self, sequence_loss: float) -> bool:
+        """Take note of one sequence's loss; return whether the error has now stopped falling."""
+        self.running += sequence_loss
+        self.seen += 1
+        if self.seen < self.rule.window:
+            return False
+        mean = self.running / self.rule.window
+        self.seen, self.running = 0, 0.0
+        if mean < (1.0 - self.rule.gain) * self.best:
+            self.best, self.failed = mean, 0
+        else:
+            self.failed += 1
+        return self.failed >= self.rule.patience
+
+
+def add_block(net: Topology, size: int = 1) -> Topology:
+    """Return the topology with one memory cell block more, behind the others."""
+    return replace(net, blocks=(*net.blocks, as_count("size", size, at_least=1)))
+
+
+def places_after(net: Topology, grown: Topology) -> IntArray:
+    """Return where each weight of a network stands in the one grown from it by `add_block`.
+
+    Returns
+    -------
+    places
+        Positions in the grown network's flat vector, shape (net.n_weights,).
+    """
+    every = as_weights(grown, np.arange(float(grown.n_weights)))
+    inputs = np.arange(net.n_inputs)
+    hidden = net.n_inputs + _hidden_sources_after(net, grown)
+    kept = []
+    for group, (rows, columns) in net.shapes.items():
+        if group == "W_k":
+            shortcuts = grown.n_cells + inputs if net.shortcuts else inputs[:0]
+            sources = np.concatenate([np.arange(net.n_cells), shortcuts])
+        else:
+            sources = np.concatenate([inputs, hidden])
+        if len(sources) < columns:  # the bias is the last column in both
+            sources = np.append(sources, grown.shapes[group][1] - 1)
+        kept.append(getattr(every, group)[:rows, sources].ravel())
+    return np.concatenate(kept).astype(np.int64)
+
+
+def _hidden_sources_after(net: Topology, grown: Topology) -> IntArray:
+    """Return which hidden source of the grown network each old one has become."""
+    cells = np.arange(net.n_cells)
+    input_gates = grown.n_cells + np.arange(net.n_input_gates)
+    output_gates = grown.n_cells + grown.n_input_gates + np.arange(net.n_output_gates)
+    return np.concatenate([cells, input_gates, output_gates])[: net.n_recurrent]
+
+
+def grow(
+    net: Topology,
+    weights: Weights,
+    rng: np.random.Generator,
+    *,
+    size: int = 1,
+    scale: float = 0.2,
+    cell_bias: Bias = None,
+    input_gate_bias: Bias = None,
+    output_gate_bias: Bias = None,
+) -> tuple[Topology, Weights]:
+    """Add a memory cell block and its gates; the old weights keep their values.
+
+    Parameters
+    ----------
+    size
+        Cells in the new block.
+    scale
+        New weights are drawn from [-scale, scale].
+    cell_bias, input_gate_bias, output_gate_bias
+        Initial biases of the new units; drawn like the other weights if None.
+
+    Returns
+    -------
+    grown, weights
+        The larger topology and its weights.
+    """
+    grown = add_block(net, size)
+    new = initial_weights(grown, rng, scale=scale)
+    n_old_cells = net.n_cells
+    for name, bias, W, first in (
+        ("cell_bias", cell_bias, new.W_c, n_old_cells),
+        ("input_gate_bias", input_gate_bias, new.W_in, net.n_input_gates),
+        ("output_gate_bias", output_gate_bias, new.W_out, net.n_output_gates),
+    ):
+        if bias is not None:
+            if not getattr(net, f"{name}es"):
+                raise ValueError(f"{name} is {bias!r}, but the topology has no such biases")
+            W[first:, -1] = bias
+    new.flat[places_after(net, grown)] = weights.flat
+    return grown, new
+
+
+@dataclass
+class SequentialConstruction:
+    """Solution 1, a learner: a memory cell block is added whenever the error stops decreasing.
+
+    Attributes
+    ----------
+    learner
+        The network to begin with, usually without blocks; replaced by a larger one each time.
+    rng
+        Draws the weights of new units.
+    rule
+        When the error has stopped decreasing.
+    max_blocks
+        No block is added beyond so many (experiment 1a: one).
+    size
+        Cells in an added block.
+    scale
+        New weights are drawn from [-scale, scale].
+    input_gate_bias, output_gate_bias
+        Initial biases of added gates; drawn like the other weights if None.
+    added_at
+        The number of sequences presented when each block was added.
+
+    Notes
+    -----
+    All weights, old and new, go on learning; TR does not say that old ones are frozen.
+    """
+
+    learner: LSTM
+    rng: np.random.Generator
+    rule: Plateau = Plateau()
+    max_blocks: int = 1
+    size: int = 1
+    scale: float = 0.2
+    input_gate_bias: float | None = None
+    output_gate_bias: float | None = None
+    added_at: list[int] = field(default_factory=list, init=False)
+    presented: int = field(default=0, init=False)
+    watch: PlateauWatch = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        as_count("max_blocks", self.max_blocks)
+        as_count("size", self.size, at_least=1)
+        self.watch = PlateauWatch(self.rule)
+
+    def learn(self, sequence: Sequence) -> Array:
+        """Let the network learn a sequence; add a block if the error has stopped decreasing."""
+        outputs = self.learner.learn(sequence)
+        self.presented += 1
+        stopped = self.watch.see(loss(sequence, outputs))
+        if stopped and self.learner.net.n_blocks < self.max_blocks:
+            self._add()
+        return outputs
+
+    def _add(self) -> None:
+        old = self.learner
+        net, weights = grow(
+            old.net,
+            old.weights,
+            self.rng,
+            size=self.size,
+            scale=self.scale,
+            input_gate_bias=self.input_gate_bias,
+            output_gate_bias=self.output_gate_bias,
+        )
+        trained = None
+        if old.trained is not None:
+            trained = np.ones(net.n_weights, dtype=np.bool_)
+            trained[places_after(old.net, net)] = old.trained
+        self.learner = replace(old, net=net, weights=weights, trained=trained)
+        self.watch = PlateauWatch(self.rule)
+        self.added_at.append(self.presented)
+
+    def predict(self, sequence: Sequence) -> Array:
+        """Return the outputs for a sequence and change nothing."""
+        return self.learner.predict(sequence)
+
+
+def staggered_biases(n_blocks: int, first: float = -1.0, step: float = -1.0) -> tuple[float, ...]:
+    """Solution 2: negative initial biases, for output gates by default -1, -2, -3 (TR).
+
+    They push cell outputs towards 0; the more negative a bias, the later its block is used.
+    For input gates the same counters the drift of internal states (NC).
+    """
+    first, step = as_number("first", first), as_number("step", step)
+    return tuple(first + step * i for i in range(as_count("n_blocks", n_blocks)))
+
+
+def with_competition(net: Topology) -> Topology:
+    """Solution 3: return the topology with competing output gates, of which one only is open.
+
+    TR: "lateral inhibition ensures that no two output gates can be active simultaneously".
+    Without a printed formula: the most active gate keeps its activation, the others give 0, and
+    the errors flow through the winner alone (see `lstmbook.memory_cell.winner`).
+    """
+    return replace(net, competition="winner takes all")
+
+
+def memory_weights(net: Topology) -> BoolArray:
+    """Return which weights lead into cells and gates, or from cells to outputs: (n_weights,)."""
+    which = as_weights(net, np.zeros(net.n_weights))
+    for W in (which.W_c, which.W_in, which.W_out):
+        W[:] = 1.0
+    which.W_k[:, : net.n_cells] = 1.0
+    return which.flat > 0
+
+
+def weights_into_memory(net: Topology) -> BoolArray:
+    """Return which weights lead into cells and gates, shape (n_weights,)."""
+    which = np.zeros(net.n_weights, dtype=np.bool_)
+    which[: net.offsets["W_k"]] = True
+    return which
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training schedule.
+
+    Attributes
+    ----------
+    sequences
+        For how many sequences it lasts; the last phase goes on for ever.
+    learning_rate
+        The learning rate.
+    trained
+        Which weights may change, shape (n_weights,); all if None.
+    """
+
+    sequences: int
+    learning_rate: float
+    trained: BoolArray | None = None
+
+
+def thesis_schedule(net: Topology) -> tuple[Phase, ...]:
+    """Return the schedule of the 1991 thesis, from whose runs Table 1 has its LSTM row.
+
+    400 sequences at rate 1.0 on all weights but those into and out of the memory cell; then
+    only those, at 0.01; after 4000 sequences, at 1.0, all but the weights into the cell.
+    """
+    memory = memory_weights(net)
+    return (
+        Phase(400, 1.0, ~memory),
+        Phase(3600, 0.01, memory),
+        Phase(1, 1.0, ~weights_into_memory(net)),
+    )
+
+
+@dataclass
+class Scheduled:
+    """A learner that goes through phases: which weights learn, and how fast.
+
+    Attributes
+    ----------
+    learner
+        The network.
+    phases
+        In order; the last one goes on for ever.
+    """
+
+    learner: LSTM
+    phases: tuple[Phase, ...]
+    presented: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("phases is empty; a schedule has at least one")
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that the next sequence belongs to."""
+        ends = np.cumsum([phase.sequences for phase in self.phases])
+        index = int(np.searchsorted(ends, self.presented, side="right"))
+        return self.phases[min(index, len(self.phases) - 1)]
+
+    def learn(self, sequence: Sequence) -> Array:
+        """Let the network learn a sequence in the way of the present phase."""
+        self.learner.learning_rate = self.phase.learning_rate
+        self.learner.trained = self.phase.trained
+        self.presented += 1
+        return self.learner.learn(sequence)
+
+    def predict(self, sequence: Sequence) -> Array:
+        """Return the outputs for a sequence and change nothing."""
+        return self.learner.predict(sequence)
+
+
+@dataclass(frozen=True)
+class CellUse:
+    """What memory cells are used for, seen at the last step of some sequences.
+
+    Attributes
+    ----------
+    output_mean, output_spread
+        Mean and standard deviation over the sequences of each cell's output, shape (n_cells,).
+        A bias cell has a mean but hardly a spread.
+    state_size
+        Mean size of each internal state, shape (n_cells,): how far the states have drifted.
+    correlation
+        Correlation of the cells' internal states over the sequences, shape (n_cells, n_cells);
+        near 1 or -1 off the diagonal where two cells store the same. 0 where a state is constant.
+    """
+
+    output_mean: Array
+    output_spread: Array
+    state_size: Array
+    correlation: Array
+
+
+def cell_use(net: Topology, weights: Weights, sequences: Iterable[Sequence]) -> CellUse:
+    """Measure what the memory cells are used for.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sequences.
+    """
+    traces = [forward(net, weights, sequence) for sequence in sequences]
+    if len(traces) < 2:
+        raise ValueError(f"sequences has {len(traces)}; a spread takes at least two")
+    s = np.array([trace.s[-1] for trace in traces])
+    y_c = np.array([trace.y_c[-1] for trace in traces])
+    centred = s - s.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    scaled = np.divide(centred, size, out=np.zeros_like(centred), where=size > 0)
+    return CellUse(
+        output_mean=y_c.mean(axis=0),
+        output_spread=y_c.std(axis=0),
+        state_size=np.abs(s).mean(axis=0),
+        correlation=scaled.T @ scaled,
+    )
