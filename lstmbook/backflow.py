@@ -158,3 +158,19 @@ def rerun(row: Backflow, n_nets: int, seed: int, scale: float = 0.2) -> Array:
         theta = flow_back(network, thesis_inputs(first), desired, a_v=rng.uniform(0.2, 0.8))
         ratios[i] = theta[1:] / theta[:-1]
     return ratios
+
+
+def n_explained(row: Backflow, ratios: Array) -> int:
+    """Return how many of a row's three slopes lie in the central 95 % of those drawn anew.
+
+    Parameters
+    ----------
+    row
+        The published row; a slope counts if any value that its digits allow lies inside.
+    ratios
+        Ratios of neighbouring error signals, shape (n_nets, 3), from `rerun`.
+    """
+    drawn = as_array("ratios", ratios, (None, 3)) / row.w_vv
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    least, most = row.slope_range
+    return int(((least <= high) & (low <= most)).sum())

@@ -6,7 +6,9 @@ Time is indexed as in the papers: ``a[0]`` is the start, ``net[t]`` and ``a[t]``
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from timeit import repeat
 
 import numpy as np
 
@@ -89,7 +91,7 @@ class Trace:
 
 @dataclass(frozen=True, eq=False)
 class Gradient:
-    """The derivative of the error by each weight: what BPTT and RTRL both compute.
+    """The derivative of the error with respect to each weight: what BPTT and RTRL both compute.
 
     Attributes
     ----------
@@ -174,6 +176,20 @@ def forward(network: RecurrentNetwork, x: Array, a_start: Array | None = None) -
     for t in range(1, T + 1):
         net[t], a[t] = step(network, a[t - 1], inputs[t])
     return Trace(x=inputs, net=net, a=a)
+
+
+def target_at_end(T: int, desired: Array) -> Array:
+    """Return targets for the last of T steps only, shape (T, n), NaN before.
+
+    Parameters
+    ----------
+    desired
+        Desired activations at the last step, shape (n,); NaN where a unit has no target.
+    """
+    d = as_array("desired", desired, (None,), nan_allowed=True)
+    target = np.full((as_count("T", T, at_least=1), len(d)), np.nan)
+    target[-1] = d
+    return target
 
 
 def error(a: Array, d: Array) -> Array:
@@ -322,9 +338,9 @@ def step_rtrl(network: RecurrentNetwork, p: Array, net: Array, source: Array) ->
     Parameters
     ----------
     p
-        ``p[k, i, j]``, the derivative of activation k of the step before by the weight into
-        unit i from source j, shape (n, n, n + m + 1): the sources are all units, all inputs
-        and the bias.
+        ``p[k, i, j]``, the derivative of activation k of the step before with respect to the
+        weight into unit i from source j, shape (n, n, n + m + 1): the sources are all units,
+        all inputs and the bias.
     net
         Net inputs of this step, shape (n,).
     source
@@ -372,6 +388,27 @@ def rtrl(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
     return Gradient(W=total[:, :n], U=total[:, n : n + m], b=total[:, -1])
 
 
+def contribution_by_age(network: RecurrentNetwork, x: Array, target: Array) -> Array:
+    """Return the sizes of all steps' contributions, newest first, relative to the newest.
+
+    Parameters
+    ----------
+    x, target
+        As for `bptt`; the last step needs a target, since its contribution is the unit.
+
+    Returns
+    -------
+    sizes
+        Shape (T,): entry q belongs to the step that lies q steps before the last one.
+    """
+    trace = forward(network, x)
+    delta = backprop(network, trace, output_error(trace, target))
+    newest_first = contribution_sizes(trace, delta)[:0:-1]
+    if len(newest_first) and newest_first[0] == 0:
+        raise ValueError("target makes no error at the last step; it must make one there")
+    return newest_first / newest_first[:1]
+
+
 def central_differences(
     network: RecurrentNetwork, x: Array, target: Array, size: float = 1e-5
 ) -> Gradient:
@@ -397,6 +434,25 @@ def central_differences(
             slopes[place] = -(ends[0] - ends[1]) / (2 * size)
         found[name] = slopes
     return Gradient(**found)
+
+
+def gap(one: Gradient, other: Gradient) -> float:
+    """Return the largest difference of two gradients, relative to the largest entry of `other`."""
+    pairs = [(getattr(one, name), getattr(other, name)) for name in ("W", "U", "b")]
+    size = max(np.abs(second).max(initial=0.0) for _, second in pairs)
+    return float(max(np.abs(p - q).max(initial=0.0) for p, q in pairs) / size)
+
+
+def random_case(seed: int, T: int = 12) -> tuple[RecurrentNetwork, Array, Array]:
+    """Draw a tanh network of 1 to 5 units, its inputs, shape (T, 2), and targets, shape (T, n).
+
+    About half of the targets are left out (NaN).
+    """
+    rng = np.random.default_rng(as_count("seed", seed))
+    network = random_network(rng, int(rng.integers(1, 6)), 2, scale=1.5, f="tanh")
+    target = rng.uniform(size=(T, network.n_units))
+    target[rng.random(target.shape) < 0.5] = np.nan
+    return network, rng.normal(size=(T, 2)), target
 
 
 def updated(
@@ -478,3 +534,13 @@ def measured_costs(network: RecurrentNetwork, T: int) -> tuple[Cost, Cost]:
     p = step_rtrl(network, ahead.watch(np.zeros((n, n, n + m + 1))), net, source)
     np.einsum("k,kij->ij", np.zeros(n), p)
     return Cost(kept, back.multiplications), Cost(a.size + p.size, ahead.multiplications)
+
+
+def seconds_a_step(
+    gradient: Callable[[RecurrentNetwork, Array, Array], Gradient],
+    network: RecurrentNetwork,
+    T: int = 4,
+) -> float:
+    """Return how long `gradient` (`bptt` or `rtrl`) takes a step: the best of three runs."""
+    x, target = np.zeros((T, network.n_inputs)), np.zeros((T, network.n_units))
+    return min(repeat(lambda: gradient(network, x, target), number=1, repeat=3)) / T

@@ -58,6 +58,12 @@ def test_each_ratio_is_slope_times_self_weight(row):
     assert (np.abs(ratios) <= abs(row.w_vv) / 4).all()
 
 
+def test_what_is_drawn_as_published_explains_the_row():
+    row = ROWS[0]
+    assert backflow.n_explained(row, np.tile(row.ratio, (10, 1))) == 3
+    assert backflow.n_explained(row, np.tile(2 * row.ratio, (10, 1))) == 0
+
+
 def test_ratios_do_not_depend_on_the_output():
     rng = np.random.default_rng(0)
     network = backflow.thesis_net(0.3, 0.7, rng)

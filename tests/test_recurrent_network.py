@@ -115,6 +115,42 @@ def test_time_is_indexed_as_in_the_papers():
     assert np.isnan(trace.x[0]).all()
 
 
+def test_contributions_by_age_begin_with_the_newest():
+    network, x, target = draw(3, 2, 6, "tanh", 1.0, 1.0, 0)
+    trace = rn.forward(network, x)
+    sizes = rn.contribution_sizes(
+        trace, rn.backprop(network, trace, rn.output_error(trace, target))
+    )
+    by_age = rn.contribution_by_age(network, x, target)
+    assert by_age[0] == 1
+    assert by_age * sizes[-1] == pytest.approx(sizes[:0:-1])
+    with pytest.raises(ValueError, match="no error at the last step"):
+        rn.contribution_by_age(network, x, np.full((6, 3), np.nan))
+
+
+def test_targets_at_the_end():
+    target = rn.target_at_end(3, [0.5, np.nan])
+    assert np.isnan(target[:2]).all()
+    assert target[2, 0] == 0.5
+    assert np.isnan(target[2, 1])
+    with pytest.raises(ValueError, match="T is 0; it must be at least 1"):
+        rn.target_at_end(0, [0.5])
+
+
+def test_gap_is_relative_to_the_largest_entry():
+    one = rn.Gradient(W=np.array([[1.0]]), U=np.zeros((1, 0)), b=np.array([4.0]))
+    other = rn.Gradient(W=np.array([[2.0]]), U=np.zeros((1, 0)), b=np.array([4.0]))
+    assert rn.gap(one, other) == 0.25
+    assert rn.gap(one, one) == 0
+
+
+def test_random_cases_are_the_same_each_time():
+    for seed in range(5):
+        one, other = rn.random_case(seed), rn.random_case(seed)
+        assert np.array_equal(one[0].W, other[0].W)
+        assert np.array_equal(one[2], other[2], equal_nan=True)
+
+
 def test_no_target_no_error():
     network, x, _ = draw(2, 1, 4, "tanh", 1.0, 0.0, 0)
     target = np.full((4, 2), np.nan)

@@ -14,11 +14,13 @@ from lstmbook.recurrent_network import (
     backprop,
     bptt,
     bptt_cost,
+    contribution_by_age,
     contribution_sizes,
     forward,
     output_error,
     random_network,
     rtrl_cost,
+    target_at_end,
 )
 from lstmbook.validation import Array
 
@@ -171,7 +173,7 @@ def break_even(n: int, m: int) -> int:
 def _check_reach(reach: Function) -> None:
     for seed, scale in ((0, 0.5), (1, 1.0), (2, 3.0), (3, 8.0)):
         network, x, target = _case(seed, 4, T=25, scale=scale, f="logistic")
-        target[:-1] = np.nan
+        target = target_at_end(25, target[-1])
         trace = forward(network, x)
         delta = backprop(network, trace, output_error(trace, target))
         sizes = contribution_sizes(trace, delta)[:0:-1]
@@ -190,9 +192,7 @@ def _check_reach(reach: Function) -> None:
 def reach(network: RecurrentNetwork, x: Array, target: Array, share: float) -> int:
     """Return how many of the last steps carry `share` of all contribution sizes, summed."""
     # solution
-    trace = forward(network, x)
-    delta = backprop(network, trace, output_error(trace, target))
-    newest_first = contribution_sizes(trace, delta)[:0:-1]
+    newest_first = contribution_by_age(network, x, target)
     carried = np.cumsum(newest_first) / newest_first.sum()
     return int(np.searchsorted(carried, share) + 1)
     # end solution
