@@ -211,6 +211,7 @@ def lab(context: typer.Context, no_open: NoOpen = False, port: Port = None) -> N
         f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}",
         # a book needs no news and no request to other hosts
         "--LabApp.news_url=None",
+        "--LabApp.extension_manager=readonly",
         "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
         *([] if port is None else [f"--port={port}"]),
         *(["--no-browser"] if no_open else []),
