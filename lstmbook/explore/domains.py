@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,18 @@ from lstmbook.explore.wire import AXIS_OF, Tree
 Domains = dict[str, list[float]]
 
 
+@dataclass
+class _Seen:
+    """What the pictures hold, by place."""
+
+    ends: dict[str, list[float]] = field(default_factory=dict)
+    scales: dict[str, str] = field(default_factory=dict)
+    margins: dict[str, float] = field(default_factory=dict)
+    loose: set[str] = field(default_factory=set)  # axes that need room beyond their data
+    filled: set[str] = field(default_factory=set)  # axes that an image fills from end to end
+    fractional: set[str] = field(default_factory=set)  # axes along which not only integers lie
+
+
 def domains(trees: Iterable[Tree]) -> Domains:
     """Return the ends over all `trees`, by place.
 
@@ -20,71 +33,68 @@ def domains(trees: Iterable[Tree]) -> Domains:
     it (so that ticks do too); "p.m" of an image the ends of its ramp, of edges (0, the size of
     the widest).
     """
-    seen: dict[str, list[float]] = {}
-    tight: dict[str, bool] = {}
-    margins: dict[str, float] = {}
-    whole: dict[str, bool] = {}
-    scales: dict[str, str] = {}
+    seen = _Seen()
     for tree in trees:
         for p, plot in enumerate(tree["plots"]):
             for axis in "xy":
-                scales[f"{p}.{axis}"] = plot[axis]["scale"]
-                margins[f"{p}.{axis}"] = 0.05 if plot["frame"] else 0.14
+                seen.scales[f"{p}.{axis}"] = plot[axis]["scale"]
+                seen.margins[f"{p}.{axis}"] = 0.05 if plot["frame"] else 0.14
+            if not plot["frame"]:
+                seen.loose.add(f"{p}.x")
             for m, mark in enumerate(plot["marks"]):
-                _see(seen, tight, whole, f"{p}", m, mark, plot)
+                for axis in "xy":
+                    _see_along(seen, f"{p}.{axis}", mark, axis)
+                _see_values(seen, p, m, mark)
     out: Domains = {}
-    for place, scale in scales.items():
-        low, high = seen.get(place, [math.inf, -math.inf])
-        if not low <= high:
-            low, high = (1.0, 10.0) if scale == "log" else (0.0, 1.0)
+    for place, scale in seen.scales.items():
+        low, high = seen.ends.get(place, [1.0, 10.0] if scale == "log" else [0.0, 1.0])
         if scale == "log":
-            out[place] = _round_log(low, high)
+            ends = _round_log(low, high)
         else:
-            out[place] = _pad(low, high, 0.0 if tight[place] else margins[place])
-        out[place].append(float(whole.get(place, False)))
-    out.update({place: ends for place, ends in seen.items() if place not in scales})
+            loose = place.endswith(".y") or place in seen.loose
+            roomy = loose and place not in seen.filled
+            ends = _pad(low, high, seen.margins[place] if roomy else 0.0)
+        out[place] = [*ends, float(place in seen.ends and place not in seen.fractional)]
+    out.update({place: ends for place, ends in seen.ends.items() if place not in seen.scales})
     return out
 
 
-def _see(
-    seen: dict[str, list[float]],
-    tight: dict[str, bool],
-    whole: dict[str, bool],
-    p: str,
-    m: int,
-    mark: Tree,
-    plot: Tree,
-) -> None:
-    kind = mark["kind"]
-    for axis in "xy":
-        tight.setdefault(f"{p}.{axis}", axis == "x" and bool(plot["frame"]))
-        for numbers in _along(mark, axis):
-            values = np.asarray(numbers, dtype=np.float64)
-            values = values[np.isfinite(values)]
-            if plot[axis]["scale"] == "log":
-                values = values[values > 0]
-            if values.size:
-                ends = seen.setdefault(f"{p}.{axis}", [math.inf, -math.inf])
-                ends[0] = min(ends[0], float(values.min()))
-                ends[1] = max(ends[1], float(values.max()))
-                if kind not in ("rule", "bars", "text"):
-                    integers = bool((values == np.round(values)).all())
-                    whole[f"{p}.{axis}"] = whole.get(f"{p}.{axis}", True) and integers
-    if kind in ("dots", "text", "nodes", "edges") or mark.get("arrow"):
-        tight[f"{p}.x"] = False
-    if kind == "image":
+def _see_along(seen: _Seen, place: str, mark: Tree, axis: str) -> None:
+    """Take in everything of a mark that lies along an axis."""
+    for numbers in _along(mark, axis):
+        values = np.asarray(numbers, dtype=np.float64)
+        values = values[np.isfinite(values)]
+        if seen.scales[place] == "log":
+            values = values[values > 0]
+        if not values.size:
+            continue
+        _widen(seen, place, float(values.min()), float(values.max()))
+        if mark["kind"] not in ("rule", "bars", "text") and (values != np.round(values)).any():
+            seen.fractional.add(place)
+    if mark["kind"] == "image":
+        seen.filled.add(place)
+    elif (mark["kind"] != "line" or mark["arrow"]) and mark["kind"] not in ("band", "rule"):
+        seen.loose.add(place)
+
+
+def _see_values(seen: _Seen, p: int, m: int, mark: Tree) -> None:
+    """Take in what an image's colours or the edges' widths stand for."""
+    if mark["kind"] == "image":
         z = mark["z"][np.isfinite(mark["z"])]
-        ends = seen.setdefault(f"{p}.{m}", [math.inf, -math.inf])
         if z.size:
-            ends[0], ends[1] = min(ends[0], float(z.min())), max(ends[1], float(z.max()))
-        if mark["ramp"] == "diverging" and math.isfinite(ends[0]):
-            size = max(abs(ends[0]), abs(ends[1]))
-            ends[0], ends[1] = -size, size
-        tight[f"{p}.x"] = tight[f"{p}.y"] = True
-    if kind == "edges":
-        ends = seen.setdefault(f"{p}.{m}", [0.0, 0.0])
+            low, high = float(z.min()), float(z.max())
+            if mark["ramp"] == "diverging":
+                high = max(abs(low), abs(high))
+                low = -high
+            _widen(seen, f"{p}.{m}", low, high)
+    elif mark["kind"] == "edges":
         sizes = np.abs(mark["value"][np.isfinite(mark["value"])])
-        ends[1] = max(ends[1], float(sizes.max(initial=0.0)))
+        _widen(seen, f"{p}.{m}", 0.0, float(sizes.max(initial=0.0)))
+
+
+def _widen(seen: _Seen, place: str, low: float, high: float) -> None:
+    ends = seen.ends.setdefault(place, [low, high])
+    ends[0], ends[1] = min(ends[0], low), max(ends[1], high)
 
 
 def _along(mark: Tree, axis: str) -> list[Any]:

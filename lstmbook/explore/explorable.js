@@ -185,13 +185,13 @@ function drawPlot(plot, tree, p, domains, alt) {
   };
   const height = Math.round(width * tree.height + (tree.frame ? 40 : 0));
   const [xEnds, yEnds] = [ends("x"), ends("y")];
-  const yTicks = ticks(tree.y, yEnds, 5);
+  const yTicks = ticks(tree.y, yEnds, Math.max(3, Math.min(6, Math.round(height / 55))));
   const right = image < 0 ? 14 : 66;
   const left = tree.frame ? Math.max(30, 13 + 7 * longest(yTicks.texts)) : 8;
   const inner = width - left - right;
   const xTicks = ticks(tree.x, xEnds, Math.max(2, Math.floor(inner / 70)));
-  const slanted = tree.x.tick_labels && 7 * longest(xTicks.texts) > inner / xTicks.places.length;
-  const bottom = tree.frame ? 44 + (slanted ? 4 * longest(xTicks.texts) : 0) : 8;
+  const slanted = tree.x.tick_labels && 6.6 * longest(xTicks.texts) > inner / xTicks.places.length;
+  const bottom = tree.frame ? 44 + (slanted ? 4 * longest(xTicks.texts) - 12 : 0) : 8;
   const top = tree.frame ? 12 + (tree.y.label ? 18 : 0) : 8;
   const tall = height - top - bottom;
   const x = scale(tree.x, xEnds, [0, inner]);
