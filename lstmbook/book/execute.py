@@ -165,13 +165,17 @@ def sync(notebook: NotebookNode, setup: str) -> NotebookNode:
     """Bring the generated cells of a chapter up to date: its set-up cell and its exercises."""
     # imported when it is needed, by name: the exercises import the chapters' modules
     skeleton = importlib.import_module("lstmbook.book.exercises").skeleton
+    standing = [cell for cell in notebook.cells if "setup" in cell.metadata.get("tags", ())]
     cells = [cell for cell in notebook.cells if "setup" not in cell.metadata.get("tags", ())]
     for cell in cells:
         known = exercise_id(cell)
         if known is not None:
             cell.source = skeleton(known)
-    first = new_code_cell(
-        setup, metadata={"tags": list(SETUP_TAGS), "jupyter": {"source_hidden": True}}
+    # one that stands keeps its place in the order of execution
+    first = standing[0] if standing else new_code_cell()
+    first.source = setup
+    first.metadata = nbformat.from_dict(
+        {"tags": list(SETUP_TAGS), "jupyter": {"source_hidden": True}}
     )
     notebook.cells = [*cells[:1], first, *cells[1:]]
     return notebook
@@ -196,8 +200,9 @@ def _rename_models(notebook: NotebookNode, chapter: str) -> NotebookNode:
         if VIEW in output.get("data", {})
     ]
     order = list(dict.fromkeys([*shown, *widgets]))
+    # the number first: the file sorts the models by name, and so keeps their order
     names = {
-        old: hashlib.sha256(f"{chapter}:{number}".encode()).hexdigest()[:32]
+        old: f"{number:04x}{hashlib.sha256(f'{chapter}:{number}'.encode()).hexdigest()[:28]}"
         for number, old in enumerate(order)
     }
     if not names:

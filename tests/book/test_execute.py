@@ -94,10 +94,13 @@ def test_the_same_code_gives_the_same_file(book):
         book,
         "import ipywidgets\nprint('a')\nprint('b')",
         "ipywidgets.IntSlider(value=3, description='lag')",
+        "ipywidgets.VBox([ipywidgets.Text(), ipywidgets.Text()])",
     )
     refresh(book, path)
     first = path.read_bytes()
     assert refresh(book, path, again=True)[0] == [path]
+    assert path.read_bytes() == first
+    assert refresh(book, path)[0] == []  # nor does looking at a fresh one change it
     assert path.read_bytes() == first
 
     stored = json.loads(first)
@@ -105,7 +108,7 @@ def test_the_same_code_gives_the_same_file(book):
     shown = stored["cells"][3]["outputs"][0]["data"][execute.VIEW]["model_id"]
     assert models[shown]["state"]["value"] == 3
     counts = [cell.get("execution_count") for cell in stored["cells"]]
-    assert counts == [None, 1, 2, 3]
+    assert counts == [None, 1, 2, 3, 4]
     assert "version" not in stored["metadata"]["language_info"]
 
 

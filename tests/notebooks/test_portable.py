@@ -95,9 +95,9 @@ def test_links_lead_somewhere(path):
 
 @each_chapter
 def test_anchors_that_are_linked_are_plain_words(path):
-    # punctuation in a heading gives another anchor on GitHub than in JupyterLab
+    # what an address must escape is escaped by some readers of notebooks and not by others
     fragments = {urlsplit(target).fragment for text in texts(path) for target in links(text)}
-    odd = [each for each in fragments if each and not re.fullmatch(r"[\w-]+", unquote(each))]
+    odd = [each for each in fragments if each and not re.fullmatch(r"[\w,-]+", each)]
     assert odd == []
 
 
