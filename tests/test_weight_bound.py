@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -326,14 +327,14 @@ def test_recall_is_learned_over_a_short_lag() -> None:
 def test_exercises_accept_their_solutions_and_refuse_a_wrong_answer(name: str) -> None:
     each = exercises.find(name)
     each.check(each.solution)
-    wrong = {
+    answers: dict[str, Callable[..., object]] = {
         "worst-weight-tanh": lambda a: 1.5434 / a,
         "steps-until": lambda n, w_max, small: 3,
         "mixed-signs": lambda n, w_max: w_max * np.triu(np.full((n, n), 2.0)) - w_max,
         "chain-breaker": lambda n: np.eye(n),
-    }[name]
+    }
     with pytest.raises(AssertionError, match=r"grid finds|tight bound|1-norm"):
-        each.check(wrong)
+        each.check(answers[name])
 
 
 def test_best_scale_exercise_accepts_its_solution() -> None:
