@@ -6,7 +6,7 @@ Time is indexed as in the papers: ``a[0]`` is the start, ``net[t]`` and ``a[t]``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from timeit import repeat
 
@@ -287,8 +287,23 @@ def contribution(delta: Array, a_before: Array, x: Array) -> Gradient:
     return Gradient(W=np.multiply.outer(delta, a_before), U=np.multiply.outer(delta, x), b=delta)
 
 
+def sum_contributions(trace: Trace, delta: Array) -> Gradient:
+    """Return the sum of all steps' contributions: `eq-weight-update`, one matrix product each.
+
+    Parameters
+    ----------
+    delta
+        Error signals, shape (T + 1, n), from `backprop`.
+    """
+    return Gradient(
+        W=delta[1:].T @ trace.a[:-1],
+        U=delta[1:].T @ trace.x[1:],
+        b=delta[1:].sum(axis=0),
+    )
+
+
 def bptt(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
-    """Return the gradient by back-propagation through time: every step's contribution, summed.
+    """Return the gradient by back-propagation through time.
 
     Parameters
     ----------
@@ -304,11 +319,7 @@ def bptt(network: RecurrentNetwork, x: Array, target: Array) -> Gradient:
     """
     trace = forward(network, x)
     delta = backprop(network, trace, output_error(trace, target))
-    return Gradient(  # the matrix product sums the contributions over time
-        W=delta[1:].T @ trace.a[:-1],
-        U=delta[1:].T @ trace.x[1:],
-        b=delta[1:].sum(axis=0),
-    )
+    return sum_contributions(trace, delta)
 
 
 def contribution_sizes(trace: Trace, delta: Array) -> Array:
@@ -469,6 +480,85 @@ def updated(
         U=network.U + eta * gradient.U,
         b=network.b + eta * gradient.b,
     )
+
+
+def learn(
+    network: RecurrentNetwork,
+    sequences: Sequence[tuple[Array, Array]],
+    *,
+    learning_rate: float,
+    n_updates: int,
+) -> tuple[RecurrentNetwork, Array]:
+    """Descend the error: after each sequence in turn, one update by `bptt`.
+
+    Parameters
+    ----------
+    sequences
+        Pairs of inputs, shape (T, m), and targets, shape (T, n), taken round and round.
+
+    Returns
+    -------
+    network, losses
+        The network afterwards, and the error of each sequence before its update, shape
+        (n_updates,).
+    """
+    if not sequences:
+        raise ValueError("sequences is empty; it must hold at least one")
+    losses = np.empty(as_count("n_updates", n_updates))
+    for i in range(len(losses)):
+        x, target = sequences[i % len(sequences)]
+        trace = forward(network, x)
+        e = output_error(trace, target)
+        losses[i] = 0.5 * (e**2).sum()
+        delta = backprop(network, trace, e)
+        network = updated(network, sum_contributions(trace, delta), learning_rate)
+    return network, losses
+
+
+def recall_task(lag: int, n_units: int) -> list[tuple[Array, Array]]:
+    """Return two sequences that differ in their first input only, to be told apart at the end.
+
+    The input is 1 or -1 at the first step and 0 afterwards; unit 0 must answer 0.9 or 0.1 at
+    the end, `lag` steps later. A unit that always answers 0.5 has a loss of 0.08.
+
+    Returns
+    -------
+    sequences
+        Two pairs of inputs, shape (lag + 1, 1), and targets, shape (lag + 1, n_units).
+    """
+    T = as_count("lag", lag) + 1
+    sequences = []
+    for sign in (1.0, -1.0):
+        x = np.zeros((T, 1))
+        x[0] = sign
+        desired = np.full(as_count("n_units", n_units, at_least=1), np.nan)
+        desired[0] = 0.5 + 0.4 * sign
+        sequences.append((x, target_at_end(T, desired)))
+    return sequences
+
+
+def updates_until(losses: Array, n_sequences: int, below: float) -> float:
+    """Return after how many updates the losses of one whole round were below a value.
+
+    Parameters
+    ----------
+    losses
+        Losses of sequences taken in turn, shape (n_updates,), from `learn`.
+    n_sequences
+        How many sequences make a round.
+    below
+        What every loss of the round must be below.
+
+    Returns
+    -------
+    updates
+        The updates made when that round began; infinite if there was none.
+    """
+    n = as_count("n_sequences", n_sequences, at_least=1)
+    losses = as_array("losses", losses, (None,))
+    rounds = losses[: len(losses) // n * n].reshape(-1, n)
+    good = np.flatnonzero((rounds < as_number("below", below)).all(axis=1))
+    return float(good[0] * n) if len(good) else np.inf
 
 
 @dataclass(frozen=True)

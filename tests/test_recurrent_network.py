@@ -151,6 +151,30 @@ def test_random_cases_are_the_same_each_time():
         assert np.array_equal(one[2], other[2], equal_nan=True)
 
 
+def test_learning_brings_the_error_down_and_reports_it_before_each_update():
+    task = rn.recall_task(1, 3)
+    start = rn.random_network(np.random.default_rng(0), 3, 1, scale=0.5)
+    network, losses = rn.learn(start, task, learning_rate=1.0, n_updates=600)
+    assert losses[0] == pytest.approx(rn.loss(start, *task[0]))
+    assert max(rn.loss(network, *each) for each in task) < 0.01
+    with pytest.raises(ValueError, match="sequences is empty"):
+        rn.learn(start, [], learning_rate=1.0, n_updates=1)
+
+
+def test_updates_until_a_whole_round_is_good():
+    losses = [0.5, 0.1, 0.1, 0.5, 0.1, 0.2, 0.1]
+    assert rn.updates_until(losses, 2, below=0.3) == 4
+    assert rn.updates_until(losses, 1, below=0.3) == 1
+    assert rn.updates_until(losses, 2, below=0.1) == np.inf
+
+
+def test_knowing_nothing_costs_what_the_recall_task_says():
+    silent = rn.RecurrentNetwork(W=np.zeros((2, 2)), U=np.zeros((2, 1)), b=np.zeros(2))
+    for x, target in rn.recall_task(5, 2):
+        assert x.shape == (6, 1)
+        assert rn.loss(silent, x, target) == pytest.approx(0.08)
+
+
 def test_no_target_no_error():
     network, x, _ = draw(2, 1, 4, "tanh", 1.0, 0.0, 0)
     target = np.full((4, 2), np.nan)
