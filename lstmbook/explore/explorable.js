@@ -89,6 +89,8 @@ function join(structure, array, value) {
 
 // ---------------------------------------------------------------- drawing
 
+// Every widget of a notebook loads this module anew, so counting alone would repeat ids.
+const ours = `xp-${Math.random().toString(36).slice(2, 8)}`;
 let unique = 0;
 const paint = (name) => `var(--xp-${name})`;
 
@@ -146,7 +148,7 @@ function newPlot(row) {
   const box = make("div", { class: "xp-plot" }, title, legend);
   row.append(box);
   const svg = d3.select(box).append("svg").attr("class", "xp-svg").attr("role", "img");
-  const id = `xp-clip-${++unique}`;
+  const id = `${ours}-${++unique}`;
   const clip = svg.append("clipPath").attr("id", id).append("rect");
   const frame = svg.append("g");
   return {
@@ -576,7 +578,7 @@ async function render({ model, el }) {
   el.replaceChildren(view.root);
   const draw = picture(view.picture);
   const start = Object.fromEntries(about.controls.map((control) => [control.name, control.value]));
-  const state = { setting: { ...start }, alive: false, asked: null, question: 0, timer: 0, shown: null };
+  const state = { setting: { ...start }, alive: false, asked: null, question: 0, timer: 0, shown: null, moved: false };
 
   const settled = `precomputed at ${baked.count} settings`;
   const badge = (kind, text) => {
@@ -593,7 +595,7 @@ async function render({ model, el }) {
     const ms = performance.now() - began;
     view.root.dispatchEvent(new CustomEvent("xp:redraw", { bubbles: true, detail: { ms } }));
     clearTimeout(resting);
-    resting = setTimeout(() => (view.live.textContent = tree.says), ANNOUNCE);
+    if (state.moved) resting = setTimeout(() => (view.live.textContent = tree.says), ANNOUNCE);
   }
 
   function update() {
@@ -649,6 +651,7 @@ async function render({ model, el }) {
   let waiting = false;
   function change(name, value) {
     state.setting[name] = value;
+    state.moved = true;
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => {
@@ -701,12 +704,12 @@ const written = (control, value) => (control.kind === "choice" ? value : Number(
 
 /** Everything but the drawing: the knobs, what is said, the buttons. */
 function layout(about, fixed) {
-  const id = `xp-${++unique}`;
+  const id = `${ours}-${++unique}`;
   const knobs = about.controls.map((control, i) => knob(control, `${id}-${i}`));
   const badge = make("span", { class: "xp-badge" });
   const area = make("div", { class: "xp-picture" });
   const says = make("p", { class: "xp-says" });
-  const live = make("p", { class: "xp-hidden", "aria-live": "polite", role: "status" });
+  const live = make("p", { class: "xp-hidden", "aria-live": "polite" });
   const error = make("div", { class: "xp-error", role: "alert", hidden: true });
   const copied = make("div", { class: "xp-copied", hidden: true });
   const button = (text) => make("button", { type: "button" }, text);
@@ -768,7 +771,8 @@ function sliderKnob(control, id) {
     step: control.step,
     value: control.value,
   });
-  const output = make("output", { for: id });
+  // A slider announces its own value; the output beside it stays silent.
+  const output = make("output", { for: id, "aria-live": "off" });
   return {
     name: control.name,
     node: make("div", { class: "xp-knob" }, make("label", { for: id }, control.label), output, input),

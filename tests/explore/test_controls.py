@@ -39,7 +39,7 @@ def test_impossible_sliders_are_refused(arguments, message):
 def test_settings_outside_are_refused_by_name():
     with pytest.raises(ValueError, match="lag is 9; it must be from 1 to 4"):
         Slider(1, 4).check("lag", 9)
-    with pytest.raises(ValueError, match="lag is 1.5; it must be a whole number"):
+    with pytest.raises(ValueError, match=r"lag is 1\.5; it must be a whole number"):
         Slider(1, 4).check("lag", 1.5)
     with pytest.raises(TypeError, match="lag must be a number, not 'x'"):
         Slider(1, 4).check("lag", "x")

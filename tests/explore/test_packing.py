@@ -43,7 +43,10 @@ def test_integers_and_few_numbers_are_exact():
     many = rng.integers(-30_000, 30_000, (5, 400)).astype(float)
     few = rng.normal(size=(5, 20))
     trees, text, _ = packed(
-        *[Plot(Line(np.arange(400), a), Dots(b, b), says="s") for a, b in zip(many, few)]
+        *[
+            Plot(Line(np.arange(400), a), Dots(b, b), says="s")
+            for a, b in zip(many, few, strict=True)
+        ]
     )
     for tree, back in zip(trees, unpack(text)[0], strict=True):
         for mark, again in zip(tree["plots"][0]["marks"], back["plots"][0]["marks"], strict=True):
