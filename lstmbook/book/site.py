@@ -13,6 +13,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
 import lstmbook
 from lstmbook.book.edition import BookError, bring_up_to_date, listed, notebooks
 from lstmbook.book.execute import ExecutionError, Progress
@@ -93,12 +97,25 @@ def _licences_page(root: Path, stage: Path) -> None:
     _write(stage / "docs" / "licences.md", "\n\n".join(parts) + "\n")
 
 
+def _folded(notebook: NotebookNode) -> NotebookNode:
+    """Fold the code of imports and explorables on the page, so that the picture comes first."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(TransformerManager().transform_cell(cell.source))
+            imports = all(
+                isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) for node in tree.body
+            ) and isinstance(tree.body[0] if tree.body else None, ast.Import | ast.ImportFrom)
+            if imports or "@explorable(" in cell.source:
+                cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+    return notebook
+
+
 def _stage(root: Path, stage: Path, executed: Path) -> None:
     """Lay out what Sphinx reads: the written pages, the executed chapters, the generated pages."""
     names = notebooks(root)
     for name in names:
-        text = (executed / f"{name}.ipynb").read_text(encoding="utf-8")
-        _write(stage / "notebooks" / f"{name}.ipynb", text)
+        notebook = _folded(nbformat.read(executed / f"{name}.ipynb", as_version=4))
+        _write(stage / "notebooks" / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
     for path in (stage / "notebooks").glob("*.ipynb"):
         if path.stem not in names:
             path.unlink()
