@@ -53,12 +53,15 @@ SUFFIXES = frozenset({".css", ".js", ".py", ".toml"})
 
 SETUP = """\
 # Installs the book's package where it is missing (Colab, for one). Locally this does nothing.
-import importlib.util, sys
-if importlib.util.find_spec("lstmbook") is None:
+import sys
+from importlib.util import find_spec
+
+if find_spec("lstmbook") is None:
     %pip install -q anywidget matplotlib numpy
     %pip install -q --no-deps git+{repository}@{branch}
 if "google.colab" in sys.modules:
     from google.colab import output
+
     output.enable_custom_widget_manager()"""
 SETUP_TAGS = ["remove-cell", "setup"]
 
