@@ -24,7 +24,7 @@ MARKUP = re.compile(r"(?<!`)`(eq-[a-z0-9-]+)`(?!`)|``.+?``|`[^`]+`|(\|)")
 MATHJAX = {
     "loader": {"load": ["input/tex", "output/chtml"]},
     "tex": {"packages": {"[+]": ["ams"]}},
-    "chtml": {"mtextInheritFont": True, "displayOverflow": "linebreak"},
+    "chtml": {"mtextInheritFont": True, "displayOverflow": "scroll"},
     "options": {
         "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area",
         "ignoreHtmlClass": ".*",
