@@ -631,6 +631,6 @@ def seconds_a_step(
     network: RecurrentNetwork,
     T: int = 4,
 ) -> float:
-    """Return how long `gradient` (`bptt` or `rtrl`) takes a step: the best of three runs."""
+    """Return how long `gradient` (`bptt` or `rtrl`) takes a step: the best of seven runs."""
     x, target = np.zeros((T, network.n_inputs)), np.zeros((T, network.n_units))
-    return min(repeat(lambda: gradient(network, x, target), number=1, repeat=3)) / T
+    return min(repeat(lambda: gradient(network, x, target), number=1, repeat=7)) / T
