@@ -94,9 +94,13 @@ const ours = `xp-${Math.random().toString(36).slice(2, 8)}`;
 let unique = 0;
 const paint = (name) => `var(--xp-${name})`;
 
+// JupyterLab takes the arrow keys, Enter and letters for its own unless an element says no.
+const FOCUSABLE = ["input", "select", "button", "summary", "pre"];
+
 /** Make an element with attributes ("class", "for", ...; functions are listeners) and children. */
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  if (FOCUSABLE.includes(tag)) node.dataset.lmSuppressShortcuts = "true";
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name, value);
     else if (value === true) node.setAttribute(name, "");
