@@ -262,6 +262,15 @@ def train_latch(
     return LatchRuns(last.w, written, np.tanh(last.a[-1]), task.target)
 
 
+def converged_runs(
+    task: LatchTask, *, w: float, noise: float, n_runs: int, seed: int, train_w: bool = False
+) -> int:
+    """Count the runs, out of `n_runs`, that end with every output's sign right."""
+    rng = np.random.default_rng(as_count("seed", seed))
+    runs = train_latch(task, rng, w, noise, n_runs=n_runs, train_w=train_w)
+    return int(runs.converged().sum())
+
+
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     """Return Wilson's interval for a rate seen in `trials` independent trials (95 % for 1.96)."""
     n = as_count("trials", trials, at_least=1)

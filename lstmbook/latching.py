@@ -209,6 +209,8 @@ def fixed_points(
     y = np.stack([axis.ravel() for axis in axes], axis=-1)
     for _ in range(60):
         gap = advance(dynamics, y, u) - y
+        if np.abs(gap).max() < 1e-13:
+            break
         y = y - np.einsum("sij,sj->si", np.linalg.pinv(jacobian(dynamics, y) - np.eye(n)), gap)
     y = y[np.abs(advance(dynamics, y, u) - y).max(axis=-1) < 1e-10]
     found: list[Array] = []
@@ -287,6 +289,47 @@ def reduced_attracting_set(
         else:
             inside &= np.abs(np.linalg.eigvals(flow)).max(axis=-1) < 1
     return inside
+
+
+def push_tolerance(
+    dynamics: Dynamics,
+    attractors: Array,
+    y: Array,
+    levels: Array,
+    *,
+    n_directions: int = 16,
+    n_steps: int = 200,
+) -> Array:
+    """Return the smallest steady push that carries each state into another basin.
+
+    Parameters
+    ----------
+    attractors
+        Fixed points that attract, shape (k, 2).
+    y
+        States of a net of two units, shape (..., 2).
+    levels
+        Sizes of push to try, ascending, shape (m,).
+    n_directions
+        Directions tried, spread evenly over the circle.
+
+    Returns
+    -------
+    tolerance
+        A level, or infinity where none of them does it, shape (...).
+    """
+    if dynamics.n_units != 2:
+        raise ValueError(f"dynamics has {dynamics.n_units} units; it must have 2")
+    y, sizes = dynamics.states("y", y), as_array("levels", levels, (None,))
+    angle = 2 * np.pi * np.arange(as_count("n_directions", n_directions, at_least=1)) / n_directions
+    push = sizes[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    home = basin(dynamics, attractors, y)
+    state = np.broadcast_to(y[..., None, None, :], (*y.shape[:-1], *push.shape))
+    for _ in range(as_count("n_steps", n_steps, at_least=1)):
+        state = advance(dynamics, state, push)
+    left = (basin(dynamics, attractors, state) != home[..., None, None]).any(axis=-1)
+    first = left.argmax(axis=-1)
+    return np.where(left.any(axis=-1), sizes[first], np.inf)
 
 
 def latch_threshold(w: float) -> float:

@@ -192,6 +192,17 @@ def test_the_reduced_attracting_set_of_the_latch_begins_at_its_threshold() -> No
         assert inside.tolist() == [False, False, True, True]
 
 
+def test_two_latches_side_by_side_stand_the_push_that_one_stands() -> None:
+    w = 1.5
+    a, margin = latching.latch_attractor(w), latching.latch_margin(w)
+    attractors = np.array([[i * a, j * a] for i in (-1, 1) for j in (-1, 1)])
+    levels = margin * np.array([0.5, 0.98, 1.02, 2.0])
+    found = latching.push_tolerance(
+        Dynamics(w * np.eye(2)), attractors, attractors[:2], levels, n_directions=4, n_steps=2000
+    )
+    np.testing.assert_allclose(found, levels[2])
+
+
 @given(seed=SEEDS)
 @settings(max_examples=15, deadline=None)
 def test_the_norms_set_lies_inside_the_eigenvalues_set(seed: int) -> None:

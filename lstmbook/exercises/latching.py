@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from lstmbook import latch_task, latching
 from lstmbook.book.exercises import Function, exercise
-from lstmbook.latch_task import bits_lost, gradient_terms, latch_delta, run_latch
-from lstmbook.latching import latch_attractor, latch_margin
-from lstmbook.validation import Array
 
 CHAPTER = "04_latching_dilemma"
 
@@ -60,7 +58,7 @@ def _check_trap(eigenvalue_trap: Function) -> None:
 
 
 @exercise("eigenvalue-trap", chapter=CHAPTER, check=_check_trap)
-def eigenvalue_trap() -> tuple[Array, Array]:
+def eigenvalue_trap() -> tuple[np.ndarray, np.ndarray]:
     """Return A, B with eigenvalues below 0.5 and norms of at most 2.5 whose product explodes."""
     # solution
     A = np.array([[0.0, 2.0], [0.0, 0.0]])
@@ -72,8 +70,8 @@ def _check_copies(copy_terms: Function) -> None:
     rng = np.random.default_rng(0)
     for w, T, d in ((1.25, 6, 0.8), (2.0, 9, -0.8), (0.7, 4, 0.8)):
         h = rng.normal(0, 0.5, T)
-        a = run_latch(w, h)
-        expected = gradient_terms(a, latch_delta(w, a, d))[1:]
+        a = latch_task.run_latch(w, h)
+        expected = latch_task.gradient_terms(a, latch_task.latch_delta(w, a, d))[1:]
         answer = np.asarray(copy_terms(w, h, d), dtype=float)
         assert answer.shape == (T,), f"return one term a step, shape ({T},), not {answer.shape}"
         worst = int(np.abs(answer - expected).argmax())
@@ -84,10 +82,10 @@ def _check_copies(copy_terms: Function) -> None:
 
 
 @exercise("copy-terms", chapter=CHAPTER, check=_check_copies)
-def copy_terms(w: float, h: Array, d: float) -> Array:
+def copy_terms(w: float, h: np.ndarray, d: float) -> np.ndarray:
     """Return the terms of -dC/dw by step, shape (T,), from products of slopes alone."""
     # solution
-    a = run_latch(w, h)
+    a = latch_task.run_latch(w, h)
     x = np.tanh(a)
     steps = w * (1 - x**2)  # the factor of the step that leaves each state
     T = len(h)
@@ -97,9 +95,9 @@ def copy_terms(w: float, h: Array, d: float) -> Array:
 
 
 def _steps(w: float, excess: float) -> int:
-    a, steps = latch_attractor(w), 0
+    a, steps = latching.latch_attractor(w), 0
     while a > 0:
-        a = w * float(np.tanh(a)) - (1 + excess) * latch_margin(w)
+        a = w * float(np.tanh(a)) - (1 + excess) * latching.latch_margin(w)
         steps += 1
     return steps
 
@@ -117,8 +115,8 @@ def _check_steps(steps_to_flip: Function) -> None:
 def steps_to_flip(w: float, excess: float) -> int:
     """Count the steps a constant input -(1 + excess) h* takes from the attractor to a <= 0."""
     # solution
-    a, steps = latch_attractor(w), 0
-    h = (1 + excess) * latch_margin(w)
+    a, steps = latching.latch_attractor(w), 0
+    h = (1 + excess) * latching.latch_margin(w)
     while a > 0:
         a = w * np.tanh(a) - h
         steps += 1
@@ -128,7 +126,9 @@ def steps_to_flip(w: float, excess: float) -> int:
 
 def _lost(w: float, noise: float, n_steps: int) -> float:
     rng = np.random.default_rng(123)
-    return float(bits_lost(rng, w, latch_attractor(w), noise, n_steps, 20_000)[-1])
+    return float(
+        latch_task.bits_lost(rng, w, latching.latch_attractor(w), noise, n_steps, 20_000)[-1]
+    )
 
 
 def _check_weight(safe_weight: Function) -> None:
@@ -152,7 +152,10 @@ def safe_weight(noise: float, n_steps: int) -> float:
     # solution
     for w in np.arange(1.05, 4, 0.05):
         rng = np.random.default_rng(0)
-        if bits_lost(rng, w, latch_attractor(w), noise, n_steps, 4000)[-1] < 0.01:
+        if (
+            latch_task.bits_lost(rng, w, latching.latch_attractor(w), noise, n_steps, 4000)[-1]
+            < 0.01
+        ):
             return float(w)
     raise ValueError(f"no self-weight below 4 withstands noise={noise}")
     # end solution
