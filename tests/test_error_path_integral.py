@@ -34,6 +34,9 @@ from lstmbook.squashing import Squashing
 
 FORMS = (local_flow, path_sum, matrix_flow)
 
+# how long an example takes says nothing on a shared machine
+unhurried = settings(max_examples=60, deadline=None)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -63,6 +66,7 @@ def cases(draw, max_units=4, max_lag=6, max_scale=6.0):
     return Case(network, trace, draw(unit), draw(unit), s, s + lag)
 
 
+@unhurried
 @given(cases())
 def test_recursion_path_sum_and_matrix_product_agree(case):
     size = flow_size(case.network, case.trace, **case.where)
@@ -72,6 +76,7 @@ def test_recursion_path_sum_and_matrix_product_agree(case):
         assert form_gap(case.network, case.trace, **case.where) < 1e-12
 
 
+@unhurried
 @given(cases())
 def test_flow_is_what_backprop_carries(case):
     """An error put in at (t, k) alone arrives at (s, v) scaled by the flow."""
@@ -87,6 +92,7 @@ def test_flow_is_what_backprop_carries(case):
     )
 
 
+@unhurried
 @given(cases(), st.integers(0, 2**32 - 1))
 def test_flow_is_the_slope_of_backprops_linear_map_whatever_errors_there_are(case, seed):
     """Finite differences of delta_v(s) by delta_k(t), around arbitrary errors at all times."""
@@ -103,6 +109,7 @@ def test_flow_is_the_slope_of_backprops_linear_map_whatever_errors_there_are(cas
     )
 
 
+@unhurried
 @given(cases(max_units=3, max_lag=4, max_scale=2.0))
 def test_flow_is_how_much_a_nudge_of_net_v_at_s_moves_net_k_at_t(case):
     """The same product read forwards: d net_k(t) / d net_v(s), by central differences."""
@@ -154,6 +161,7 @@ def test_flow_equals_automatic_differentiation(f, seed):
                 np.testing.assert_allclose(found, oracle, rtol=1e-10, atol=1e-14)
 
 
+@unhurried
 @given(cases())
 def test_flow_matrices_hold_every_local_flow(case):
     flow = flow_matrices(case.network, case.trace, t=case.t, max_lag=case.t - case.s)
@@ -168,6 +176,7 @@ def test_flow_matrices_hold_every_local_flow(case):
         )
 
 
+@unhurried
 @given(cases())
 def test_the_ends_net_v_has_a_factor_and_net_k_has_none(case):
     """Changing net_k(t) changes nothing; scaling f'_v(net_v(s)) scales the flow."""
@@ -202,6 +211,7 @@ def test_base_case_is_weight_times_slope():
                 assert form(network, trace, k, v, s=2, t=3) == pytest.approx(expected, rel=1e-14)
 
 
+@unhurried
 @given(cases(max_units=3, max_lag=5))
 def test_paths_are_all_there_once_and_run_from_v_to_k(case):
     found = paths(case.network, case.trace, **case.where)
@@ -217,6 +227,7 @@ def test_paths_are_all_there_once_and_run_from_v_to_k(case):
     assert abs(found.total) <= found.size * (1 + 1e-12)
 
 
+@unhurried
 @given(cases(max_units=3, max_lag=4))
 def test_a_drawing_puts_each_path_at_its_units_and_its_ends_exactly(case):
     found = paths(case.network, case.trace, **case.where)
@@ -253,6 +264,7 @@ def test_one_long_path_needs_no_recursion_depth():
         assert form(network, trace, 0, 0, s=1, t=3001) == pytest.approx(0.9**3000, rel=1e-9)
 
 
+@unhurried
 @given(cases())
 def test_global_flow_is_the_sum_over_outputs_and_bounded_by_it(case):
     n = case.network.n_units
@@ -264,6 +276,7 @@ def test_global_flow_is_the_sum_over_outputs_and_bounded_by_it(case):
     assert global_flow(case.network, case.trace, [case.k], v, s=s, t=t) == local[case.k]
 
 
+@unhurried
 @given(cases())
 def test_the_1997_printed_indices_are_the_transpose(case):
     """Printed w_{l_m l_{m-1}} with l_m earlier: right only where W is symmetric."""
@@ -334,6 +347,7 @@ def test_costs_are_whole_numbers_of_any_length():
     assert product_cost(7, 1).multiplications == path_cost(7, 1).multiplications == 1
 
 
+@unhurried
 @given(cases(max_units=5), st.integers(1, 5))
 def test_first_units_keep_their_connections(case, n):
     network = case.network
@@ -347,7 +361,7 @@ def test_first_units_keep_their_connections(case, n):
     assert small.n_inputs == network.n_inputs
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_positive_linear_networks_gain_flow_with_every_unit(seed, lag):
     """With one sign and slope 1 every new path adds: the contrast to mixed signs."""
