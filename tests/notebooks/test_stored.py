@@ -38,14 +38,16 @@ def test_every_notebook_is_in_the_table_of_contents():
 
 @each_with_code
 def test_stored_outputs_are_fresh(path):
-    assert execute.is_fresh(execute.read(path), execute.package_hash(ROOT)), STALE
+    fresh = execute.is_fresh(execute.read(path), execute.package_hash(ROOT))
+    assert fresh, STALE
 
 
 @each_with_code
 def test_stored_notebook_is_in_normal_form(path):
     notebook = execute.read(path)
     made = execute.normalise(copy.deepcopy(notebook), path.stem)
-    assert json.loads(json.dumps(made)) == json.loads(json.dumps(notebook)), STALE
+    normal = json.loads(json.dumps(made)) == json.loads(json.dumps(notebook))
+    assert normal, STALE
 
 
 @each_authored
