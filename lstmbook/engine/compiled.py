@@ -1,0 +1,82 @@
+"""Compiles a written trial loop, once per machine: sources and machine code are kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from lstmbook.engine.kernel import Kernel
+from lstmbook.engine.writer import Writer
+
+
+def cache_directory() -> Path:
+    """Return where compiled loops are kept.
+
+    The environment's LSTMBOOK_CACHE if set, else the user's cache directory, else (if that
+    cannot be written) a temporary one.
+    """
+    if "LSTMBOOK_CACHE" in os.environ:
+        place = Path(os.environ["LSTMBOOK_CACHE"])
+    elif sys.platform == "darwin":
+        place = Path.home() / "Library" / "Caches" / "lstmbook"
+    elif sys.platform == "win32":
+        place = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "lstmbook" / "Cache"
+    else:
+        place = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lstmbook"
+    try:
+        (place / "engine").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        place = Path(tempfile.gettempdir()) / f"lstmbook-{os.getuid()}"
+        (place / "engine").mkdir(parents=True, exist_ok=True)
+    return place / "engine"
+
+
+def _written(kernel: Kernel) -> Path:
+    """Write a kernel's source to the cache, unless it stands there, and return its place."""
+    text = Writer(kernel).source_text()
+    own = (Path(__file__).parent / "scalar.py").read_bytes()
+    name = hashlib.sha256(text.encode() + own).hexdigest()[:16]
+    place = cache_directory() / f"loop_{name}.py"
+    if not place.exists():
+        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as draft:
+            draft.write(text)
+        os.replace(draft.name, place)
+    return place
+
+
+@cache
+def _module(place: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[place.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_compiled(kernel: Kernel) -> bool:
+    """Return whether this kernel's machine code is on disk (perhaps of another Numba)."""
+    place = _written(kernel)
+    return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
+
+
+def loop_of(kernel: Kernel, on_compile: Callable[[str], None] | None = None) -> ModuleType:
+    """Return the module of a kernel's function `run`.
+
+    Parameters
+    ----------
+    on_compile
+        Called with a line of text if the loop has yet to be compiled (it takes some seconds).
+    """
+    place = _written(kernel)
+    if on_compile is not None and not is_compiled(kernel):
+        on_compile(f"compiling the trial loop for {kernel.family} ({kernel.dtype})")
+    return _module(place)

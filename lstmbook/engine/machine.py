@@ -1,0 +1,30 @@
+"""Numba, set up for the engine: import this before anything that imports Numba.
+
+LLVM is told to use the full vector width of the processor (on some it prefers half of it, which
+costs a quarter of the engine's speed), unless the environment has set the features itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding as llvm
+
+
+def cpu_features() -> str:
+    """Return this processor's features for LLVM, without the preference for 256-bit vectors."""
+    return f"{llvm.get_host_cpu_features().flatten()},-prefer-256-bit"
+
+
+if "NUMBA_CPU_FEATURES" not in os.environ and llvm.get_process_triple().startswith("x86_64"):
+    os.environ["NUMBA_CPU_FEATURES"] = cpu_features()
+
+import numba
+from numba.core import config
+
+if config.CPU_FEATURES is None and "NUMBA_CPU_FEATURES" in os.environ:
+    # Numba had been imported before: it takes the setting as long as nothing is compiled yet
+    config.CPU_FEATURES = os.environ["NUMBA_CPU_FEATURES"]
+    config.CPU_NAME = config.CPU_NAME or llvm.get_host_cpu_name()
+
+__all__ = ["numba"]

@@ -1,0 +1,293 @@
+"""What a trial is, whether the engine can run it, and its numbers for the compiled loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lstmbook.abuse import Plateau
+from lstmbook.engine.draws import stream_key
+from lstmbook.engine.kernel import NARROW, PF, PI, Kernel
+from lstmbook.lstm import Bias, Topology
+from lstmbook.protocols import Task
+from lstmbook.sequences import IntArray, as_choice
+from lstmbook.tasks.criteria import AllRight, RunOfRight
+from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
+from lstmbook.tasks.reber import EmbeddedReber, possible_next, string_predicted
+from lstmbook.truncated_learning import UPDATES
+from lstmbook.validation import Array, as_array, as_count, as_number
+
+ENGINE_VERSION = 1
+"""Raised whenever the same trial gives other bits than before."""
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that defines a trial; two equal trials end with the same bits.
+
+    Attributes
+    ----------
+    task
+        The task, with its criterion.
+    net
+        The topology; with a `plateau`, the one that construction ends with.
+    learning_rate
+        What the truncated gradient is multiplied with.
+    seed
+        From it the initial weights and all sequences are drawn (`lstmbook.engine.draws`).
+    max_sequences
+        The cap.
+    updates
+        When weights change, "every step" or at "sequence end".
+    scale
+        Initial weights are uniform in [-scale, scale].
+    cell_bias, input_gate_bias, output_gate_bias, output_bias
+        Initial biases; drawn like other weights if None.
+    plateau
+        If given, blocks are added one by one where the error stops decreasing.
+    start_blocks
+        The number of blocks before the first is added.
+    weights
+        Initial weights instead of drawn ones, shape (net.n_weights,).
+    dtype
+        "float32" or "float64".
+    """
+
+    task: Task
+    net: Topology
+    learning_rate: float
+    seed: int
+    max_sequences: int
+    updates: str = "every step"
+    scale: float = 0.2
+    cell_bias: Bias = None
+    input_gate_bias: Bias = None
+    output_gate_bias: Bias = None
+    output_bias: Bias = None
+    plateau: Plateau | None = None
+    start_blocks: int = 0
+    weights: Array | None = field(default=None, compare=False)
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        as_number("learning_rate", self.learning_rate, above=0)
+        as_number("scale", self.scale, at_least=0)
+        as_count("seed", self.seed, at_most=2**64 - 1)
+        as_count("max_sequences", self.max_sequences, at_least=1)
+        as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
+        as_choice("updates", self.updates, UPDATES)
+        as_choice("dtype", self.dtype, DTYPES)
+        if self.weights is not None:
+            as_array("weights", self.weights, (self.net.n_weights,))
+        for name, theirs, ours in (
+            ("inputs", self.task.n_inputs, self.net.n_inputs),
+            ("outputs", self.task.n_outputs, self.net.n_outputs),
+        ):
+            if theirs != ours:
+                raise ValueError(f"task has {theirs} {name}; net has {ours}")
+
+
+def unsupported(trial: Trial) -> str | None:
+    """Return why the engine cannot run a trial (the reference can), or None if it can."""
+    task, criterion = trial.task, trial.task.criterion
+    if not trial.net.n_blocks:
+        return "net has no blocks"
+    if isinstance(task, EmbeddedReber):
+        if not isinstance(criterion, AllRight) or criterion.is_right is not string_predicted:
+            return "the criterion is not that every string is predicted"
+        return None
+    if not isinstance(task, TwoSequences | RandomMiddle | RandomDistractors):
+        return f"{type(task).__name__} is not among the engine's tasks"
+    if not isinstance(criterion, RunOfRight):
+        return "the criterion is not a run of right sequences"
+    last = isinstance(task, TwoSequences | RandomMiddle) and task.errors == "last step"
+    if last and criterion.steps == "every" and task.p > 1:
+        return "errors are injected at the last step only but judged at every step"
+    return None
+
+
+def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
+    """Return the compiled loop that a trial needs.
+
+    Raises
+    ------
+    ValueError
+        If the engine cannot run it.
+    """
+    why = unsupported(trial)
+    if why is not None:
+        raise ValueError(f"trial cannot run in the engine: {why}")
+    task, net = trial.task, trial.net
+    family = {
+        TwoSequences: "two sequences",
+        RandomMiddle: "random middle",
+        RandomDistractors: "random distractors",
+        EmbeddedReber: "strings",
+    }[type(task)]
+    every_step = getattr(task, "errors", "every step") == "every step"
+    every_step = every_step and family != "random distractors"
+    if lanes is None:
+        lanes = 32 if trial.dtype == "float32" else 16
+    return Kernel(
+        net=_with_inputs(net, 1),
+        symbolic=True,
+        family=family,
+        every_step=every_step,
+        at_end=every_step and trial.updates == "sequence end",
+        construct=trial.plateau is not None,
+        dtype=trial.dtype,
+        lanes=as_count("lanes", lanes, at_least=1),
+    )
+
+
+def _with_inputs(net: Topology, n_inputs: int) -> Topology:
+    from dataclasses import replace
+
+    return replace(net, n_inputs=n_inputs)
+
+
+@dataclass
+class Table:
+    """Trials as the compiled loop reads them.
+
+    Attributes
+    ----------
+    whole, real
+        One row a trial; the columns of `lstmbook.engine.kernel`, then the biases.
+    given
+        Given initial weights, one row for each trial that has them.
+    codes, starts, possible
+        Fixed strings end to end: symbols, where each begins, and which symbols may come next.
+    """
+
+    whole: IntArray
+    real: Array
+    given: Array
+    codes: IntArray
+    starts: IntArray
+    possible: IntArray
+
+
+def table_of(trials: list[Trial]) -> Table:
+    """Return the numbers of trials that share a kernel."""
+    net = trials[0].net
+    whole = np.zeros((len(trials), len(PI)), dtype=np.int64)
+    real = np.full((len(trials), len(PF) + net.n_hidden + net.n_outputs), np.nan)
+    strings = _Strings()
+    given: list[Array] = []
+    for i, trial in enumerate(trials):
+        numbers = _numbers(trial, strings)
+        if trial.weights is not None:
+            numbers["given_weights"] = len(given)
+            given.append(trial.weights)
+        for name, value in numbers.items():
+            if name in PF:
+                real[i, PF.index(name)] = value
+            else:
+                # keys are 64-bit words: the same bits, read as a signed number
+                whole[i, PI.index(name)] = np.uint64(int(value) % 2**64).astype(np.int64)
+        real[i, len(PF) :] = _biases(trial)
+    longest = max((len(w) for w in given), default=0)
+    padded = np.zeros((len(given), longest))
+    for row, w in zip(padded, given, strict=True):
+        row[: len(w)] = w
+    return Table(whole, real, padded, *strings.arrays())
+
+
+def _numbers(trial: Trial, strings: _Strings) -> dict[str, float]:
+    """Return a trial's numbers by the names of their columns."""
+    task, criterion, rule = trial.task, trial.task.criterion, trial.plateau
+    numbers: dict[str, float] = {
+        "key_weights": stream_key(trial.seed, "weights"),
+        "key_sequences": stream_key(trial.seed, "sequences"),
+        "cap": trial.max_sequences,
+        "n_inputs": trial.net.n_inputs,
+        "given_weights": -1,
+        "n_start_blocks": trial.net.n_blocks if rule is None else trial.start_blocks,
+        "learning_rate": trial.learning_rate,
+        "scale": trial.scale,
+        "tolerance": 0.0,
+        "gain": 0.0 if rule is None else rule.gain,
+        "plateau_window": 0 if rule is None else rule.window,
+        "patience": 0 if rule is None else rule.patience,
+        "stop": 0.5,
+    }
+    if isinstance(criterion, RunOfRight):
+        numbers |= {
+            "tolerance": criterion.tolerance,
+            "run": criterion.run,
+            "judge_last": criterion.steps == "last",
+            "counted_last": criterion.counted == "last",
+        }
+    if isinstance(task, RandomDistractors):
+        numbers |= {"a": task.q, "b": task.p, "stop": task.stop}
+    elif isinstance(task, TwoSequences | RandomMiddle):
+        numbers |= {"b": task.p}
+    elif isinstance(task, EmbeddedReber):
+        numbers |= {
+            "every": task.every,
+            "n_training": len(task.training),
+            "n_test": len(task.test),
+            "first_string": strings.first(task),
+        }
+    return numbers
+
+
+def _biases(trial: Trial) -> Array:
+    """Return the initial biases of hidden and output units, NaN where they are drawn."""
+    net = trial.net
+    parts = []
+    for name, bias, biased, count in (
+        ("cell_bias", trial.cell_bias, net.cell_biases, net.n_cells),
+        ("input_gate_bias", trial.input_gate_bias, net.input_gate_biases, net.n_input_gates),
+        ("output_gate_bias", trial.output_gate_bias, net.output_gate_biases, net.n_output_gates),
+        ("output_bias", trial.output_bias, net.output_biases, net.n_outputs),
+    ):
+        if bias is None:
+            parts.append(np.full(count, np.nan))
+            continue
+        if not biased:
+            raise ValueError(f"{name} is {bias!r}, but the topology has no such biases")
+        values = np.full(count, bias) if np.ndim(bias) == 0 else bias
+        parts.append(as_array(name, values, (count,)))
+    return np.concatenate(parts)
+
+
+class _Strings:
+    """Fixed strings of all data sets, end to end."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, int] = {}
+        self.tasks: list[EmbeddedReber] = []
+        self.codes: list[int] = []
+        self.starts: list[int] = [0]
+        self.possible: list[int] = []
+
+    def first(self, task: EmbeddedReber) -> int:
+        """Return the number of a task's first training string, adding its strings if new."""
+        if id(task) not in self.found:
+            self.found[id(task)] = len(self.starts) - 1
+            self.tasks.append(task)
+            for batch in (task.training, task.test):
+                for sequence in batch:
+                    string = task.alphabet.decode(np.asarray(sequence.inputs, dtype=np.int64))
+                    last = int(np.argmax(sequence.targets[-1]))
+                    self.codes += [*(task.alphabet.code(s) for s in string), last]
+                    bits = possible_next(string) @ (1 << np.arange(len(task.alphabet)))
+                    self.possible += [*(int(b) for b in bits), 0]
+                    self.starts.append(len(self.codes))
+        return self.found[id(task)]
+
+    def arrays(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Return codes, starts and possible symbols."""
+        return (
+            np.array([*self.codes, 0], dtype=np.int64),
+            np.array(self.starts, dtype=np.int64),
+            np.array([*self.possible, 0], dtype=np.int64),
+        )
+
+
+__all__ = ["ENGINE_VERSION", "NARROW", "Table", "Trial", "kernel_of", "table_of", "unsupported"]
