@@ -132,5 +132,13 @@ def check(id: str, answer: Function) -> None:
     if _untouched(answer):
         print(f"{id}: not attempted yet. Fill in the body and run this cell again.")
         return
-    found.check(answer)
+    try:
+        found.check(answer)
+    except AssertionError:
+        raise
+    except Exception as problem:
+        raise AssertionError(
+            f"{id}: the check stopped with {type(problem).__name__}: {problem}. "
+            "Does the function return what its description says?"
+        ) from problem
     print(f"{id}: correct.")
