@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
+from lstmbook.book.browser import find
+
 LAUNCH: dict[str, Any] = {
-    "executable_path": shutil.which("chromium"),
+    "executable_path": find(),
     "args": [
         "--no-sandbox",
         "--disable-gpu",

@@ -1,1 +1,1 @@
-"""Plots used by more than one chapter, and how a Matplotlib figure is shown in the book."""
+"""Plots used by more than one chapter, made of the marks of `lstmbook.explore`."""
