@@ -80,3 +80,13 @@ def loop_of(kernel: Kernel, on_compile: Callable[[str], None] | None = None) -> 
     if on_compile is not None and not is_compiled(kernel):
         on_compile(f"compiling the trial loop for {kernel.family} ({kernel.dtype})")
     return _module(place)
+
+
+def interpreted(kernel: Kernel) -> ModuleType:
+    """Return the same module run by plain Python, for tests of what is written."""
+    text = Writer(kernel).source_text()
+    for room in ("machine", "scalar"):
+        text = text.replace(f"lstmbook.engine.{room}", "lstmbook.engine.plain")
+    module = ModuleType("interpreted_loop")
+    exec(compile(text, "interpreted_loop", "exec"), module.__dict__)
+    return module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,10 @@ class Loop:
         *,
         keep_weights: bool = False,
         on_compile: Callable[[str], None] | None = None,
+        code: ModuleType | None = None,
     ) -> None:
         self.kernel, self.trials = kernel, trials
-        self.code = loop_of(kernel, on_compile)
+        self.code = loop_of(kernel, on_compile) if code is None else code
         table = table_of(trials)
         n_in = max(trial.net.n_inputs for trial in trials)
         n_weights = max(trial.net.n_weights for trial in trials) if keep_weights else 0

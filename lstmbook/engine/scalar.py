@@ -49,7 +49,7 @@ _ONE, _27, _30, _31 = np.uint64(1), np.uint64(27), np.uint64(30), np.uint64(31)
 _11, _32 = np.uint64(11), np.uint64(32)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def word(key, i):  # type: ignore[no-untyped-def]
     """Return the i-th draw of a stream, as `lstmbook.engine.draws.word`."""
     z = key + (np.uint64(i) + _ONE) * _GOLDEN
@@ -58,13 +58,13 @@ def word(key, i):  # type: ignore[no-untyped-def]
     return z ^ (z >> _31)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def below(draw, n):  # type: ignore[no-untyped-def]
     """Return a whole number from 0 to n - 1."""
     return np.int64(((draw >> _32) * np.uint64(n)) >> _32)
 
 
-@numba.njit(inline="always")
+@numba.njit
 def fraction(draw):  # type: ignore[no-untyped-def]
     """Return a number in [0, 1)."""
     return np.float64(draw >> _11) * 1.1102230246251565e-16

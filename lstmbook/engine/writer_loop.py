@@ -141,7 +141,7 @@ def _shortcut_weights(writer: Writer, visit: str) -> None:
 def load(writer: Writer) -> None:
     """A trial enters a lane: its weights and counters."""
     kernel = writer.kernel
-    writer.line("@numba.njit(inline='always')")
+    writer.line("@within")
     with writer.block("def weight(key, i, given, scale, GW, Q):"):
         with writer.block("if given >= 0:"):
             writer.line("return F(GW[given * Q[5] + i])")
