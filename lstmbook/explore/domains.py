@@ -69,7 +69,8 @@ def _see_along(seen: _Seen, place: str, mark: Tree, axis: str) -> None:
         if not values.size:
             continue
         _widen(seen, place, float(values.min()), float(values.max()))
-        if mark["kind"] not in ("rule", "bars", "text") and (values != np.round(values)).any():
+        fraction = mark["kind"] == "image" or bool((values != np.round(values)).any())
+        if fraction and mark["kind"] not in ("rule", "bars", "text"):
             seen.fractional.add(place)
     if mark["kind"] == "image":
         seen.filled.add(place)

@@ -198,7 +198,7 @@ function drawPlot(plot, tree, p, domains, alt) {
   const xTicks = ticks(tree.x, xEnds, Math.max(2, Math.floor(inner / 70)));
   const slanted = tree.x.tick_labels && 6.6 * longest(xTicks.texts) > inner / xTicks.places.length;
   const bottom = tree.frame ? 44 + (slanted ? 4 * longest(xTicks.texts) - 12 : 0) : 8;
-  const top = tree.frame ? 12 + (tree.y.label ? 18 : 0) : 8;
+  const top = tree.frame ? 12 + (tree.y.label ? 20 : 0) : 8;
   const tall = height - top - bottom;
   const x = scale(tree.x, xEnds, [0, inner]);
   const y = scale(tree.y, yEnds, [tall, 0]);
@@ -298,8 +298,10 @@ function drawFrame(plot, tree, { x, y, xTicks, yTicks, inner, tall, left, slante
     .attr("text-anchor", slanted ? "end" : "middle")
     .attr("transform", (i) => `translate(${x(xTicks.places[i])},9)${slanted ? "rotate(-35)" : ""}`)
     .text((i) => xTicks.texts[i]);
-  plot.xLabel.attr("x", inner / 2).attr("y", tall + bottom - 8).text(tree.x.label);
-  plot.yLabel.attr("x", -left + 2).attr("y", -14).text(tree.y.label);
+  // A label longer than the axis is set in the middle of the whole drawing.
+  const long = 6.4 * tree.x.label.length > inner;
+  plot.xLabel.attr("x", long ? plot.width / 2 - left : inner / 2).attr("y", tall + bottom - 8).text(tree.x.label);
+  plot.yLabel.attr("x", -left + 2).attr("y", -16).text(tree.y.label);
 }
 
 const legendKey = (mark) => [mark.kind, mark.label, mark.color, mark.dash, mark.hollow];
