@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from importlib.util import find_spec
 from typing import Any
@@ -118,7 +118,7 @@ class Design:
                         f"learner has {getattr(net, name)} {name}; task has {getattr(task, name)}"
                     )
 
-    @property
+    @cached_property
     def options(self) -> str:
         """Everything but the name that defines the trials, as canonical text."""
         return canonical(

@@ -1,0 +1,203 @@
+"""One trial after the other, or side by side in the engine: from jobs to records."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lstmbook.experiments.designs import Design
+from lstmbook.experiments.recipes import LSTMRecipe
+from lstmbook.experiments.store import Record
+from lstmbook.protocols import run_trial
+
+if TYPE_CHECKING:
+    from lstmbook.engine.loop import Result
+    from lstmbook.engine.trials import Trial
+
+REFERENCE_VERSION = 1
+"""Raised whenever the same trial of the reference gives other bits than before."""
+
+REFERENCE = f"reference {REFERENCE_VERSION}"
+DTYPES = ("float32", "float64")
+WINDOW = 100
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial to be run.
+
+    Attributes
+    ----------
+    design, seed
+        What defines it.
+    dtype
+        "float32" or "float64"; the reference computes in float64 only.
+    engine
+        What is to run it, with its version.
+    """
+
+    design: Design
+    seed: int
+    dtype: str
+    engine: str
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the compiled engine runs it."""
+        return self.engine != REFERENCE
+
+
+def job(design: Design, seed: int, dtype: str = "float64") -> Job:
+    """Return the job of a trial: in the compiled engine if that can run it, else the reference."""
+    if find_spec("numba") is not None and engine_trial(design, seed, dtype) is not None:
+        from lstmbook.engine.trials import ENGINE_VERSION
+
+        return Job(design, seed, dtype, f"engine {ENGINE_VERSION}")
+    return Job(design, seed, "float64", REFERENCE)
+
+
+def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
+    """Return a trial for the compiled engine, or None if only the reference can run it."""
+    from lstmbook.engine.trials import Trial, unsupported
+
+    recipe = design.learner
+    if not isinstance(recipe, LSTMRecipe) or recipe.schedule != "none" or not recipe.reset:
+        return None
+    trial = Trial(
+        task=design.task_of(seed),
+        net=recipe.net,
+        learning_rate=recipe.learning_rate,
+        seed=seed,
+        max_sequences=design.max_sequences,
+        updates=recipe.updates,
+        scale=recipe.scale,
+        cell_bias=recipe.cell_bias,
+        input_gate_bias=recipe.input_gate_bias,
+        output_gate_bias=recipe.output_gate_bias,
+        output_bias=recipe.output_bias,
+        plateau=recipe.plateau,
+        start_blocks=recipe.start_blocks,
+        dtype=dtype,
+    )
+    return trial if unsupported(trial) is None else None
+
+
+def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
+    """Run jobs and yield their records as they end.
+
+    Parameters
+    ----------
+    tell
+        Called with a line of text where something takes its time before the first trial ends.
+    """
+    everything = list(jobs)
+    compiled = [each for each in everything if each.compiled]
+    if compiled:
+        yield from _in_engine(compiled, tell)
+    for each in everything:
+        if not each.compiled:
+            yield _by_reference(each)
+
+
+def _in_engine(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
+    from lstmbook.engine.loop import run_trials
+
+    trials = []
+    for each in jobs:
+        trial = engine_trial(each.design, each.seed, each.dtype)
+        if trial is None:
+            raise ValueError(f"{each.design.name} cannot run in the engine")
+        trials.append(trial)
+    started = time.perf_counter()
+    for i, result in run_trials(trials, on_compile=tell):
+        yield _record(
+            jobs[i],
+            ending=result.ending,
+            sequences=result.sequences,
+            presented=result.presented,
+            steps=result.steps,
+            window=result.window,
+            errors=tuple(float(each) for each in result.errors),
+            milestones=_milestones(result),
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _milestones(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = {f"errors below {x:g}": n for x, n in sorted(result.within.items())}
+    found |= {f"{x:.0%} right": n for x, n in sorted(result.accuracy.items())}
+    if result.added_at:
+        found["blocks added"] = list(result.added_at)
+    return found
+
+
+def _by_reference(each: Job) -> Record:
+    """Run a trial with the readable learner; its draws are NumPy's."""
+    task = each.design.task_of(each.seed)
+    weights_rng, sequences_rng = (np.random.default_rng([each.seed, i]) for i in (1, 2))
+    learner = each.design.learner.build(task, weights_rng)
+    outcome = run_trial(
+        task,
+        learner,
+        sequences_rng,
+        max_sequences=each.design.max_sequences,
+        window=WINDOW,
+        seed=each.seed,
+    )
+    added = getattr(learner, "added_at", ())
+    errors, window = _thinned(outcome.errors, outcome.window)
+    return _record(
+        each,
+        ending=outcome.ending,
+        sequences=outcome.sequences,
+        window=window,
+        errors=errors,
+        milestones={"blocks added": list(added)} if len(added) else {},
+        seconds=outcome.seconds,
+    )
+
+
+def _thinned(errors: Any, window: int, most: int = 128) -> tuple[tuple[float, ...], int]:
+    """Return an error curve and its window, neighbours averaged until it is short enough."""
+    while len(errors) > most:
+        whole = len(errors) // 2 * 2
+        errors = errors[:whole].reshape(-1, 2).mean(axis=1)
+        window *= 2
+    return tuple(float(each) for each in errors), window
+
+
+def _record(each: Job, **known: Any) -> Record:
+    return Record(
+        experiment=each.design.name,
+        options=each.design.options,
+        dtype=each.dtype,
+        seed=each.seed,
+        engine=each.engine,
+        method=each.design.method,
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_with=made_with(),
+        **known,
+    )
+
+
+@cache
+def made_with() -> str:
+    """Return the versions that results depend on, and the kind of machine."""
+    found = [f"Python {platform.python_version()}"]
+    for name in ("lstmbook", "numpy", "numba"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"no {name}")
+    return ", ".join([*found, f"{platform.system()} {platform.machine()}"])
