@@ -1,0 +1,218 @@
+"""The commands `lstmbook reproduce` and `lstmbook results`."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+# what only a running command needs is imported by it, so that `--help` is quick
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lstmbook.experiments.designs import Design
+    from lstmbook.experiments.runner import Progress
+
+
+class Dtype(StrEnum):
+    """Numbers to compute with."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+class Form(StrEnum):
+    """Forms of a table of results."""
+
+    text = "text"
+    markdown = "markdown"
+    csv = "csv"
+
+
+StoreFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        help="File of the results; made if there is none. "
+        "LSTMBOOK_STORE in the environment names another one for good.",
+        show_default="in your data directory",
+    ),
+]
+
+
+def default_store() -> Path:
+    """Return the file of the results: the environment's LSTMBOOK_STORE, or one of the user's."""
+    if "LSTMBOOK_STORE" in os.environ:
+        return Path(os.environ["LSTMBOOK_STORE"])
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA", Path.home()))
+    elif sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return data / "lstmbook" / "results.sqlite"
+
+
+def _fail(problem: str) -> NoReturn:
+    typer.secho(f"lstmbook: {problem}", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def _designs(table: str, rows: str | None) -> list[Design]:
+    """Return the designs of a table, or of some of its rows; say what cannot be run."""
+    from lstmbook.experiments import designs
+
+    listed = designs.table(table)
+    if rows is not None:
+        return [designs.design(f"{table}/{each.strip()}") for each in rows.split(",")]
+    for row in listed.rows:
+        if row.design is None:
+            typer.echo(f"  left out: {row.id} ({row.missing})")
+    return [row.design for row in listed.rows if row.design is not None]
+
+
+def reproduce(
+    table: Annotated[str, typer.Argument(help="table1, table1b, table2 or table3.")],
+    rows: Annotated[
+        str | None, typer.Option(help="Ids of rows, separated by commas.", show_default="all")
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials a row.", show_default="as many as published"),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the first trial; the others follow.")
+    ] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes.", show_default="one a processor")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Numbers to compute with.")] = Dtype.float64,
+    store: StoreFile = None,
+) -> None:
+    """Run the trials of a published table, and print it with the results beside.
+
+    Every trial is kept as it ends. Ctrl+C stops; the same command goes on from there.
+
+    [bold]Examples[/bold]
+
+    [cyan]lstmbook reproduce table2 --trials 3[/cyan]
+
+    [cyan]lstmbook reproduce table2 --rows q50-p50,q100-p100 --jobs 4[/cyan]
+    """
+    from lstmbook.experiments.report import report
+    from lstmbook.experiments.runner import run
+    from lstmbook.experiments.store import StoreError
+
+    path = store or default_store()
+    try:
+        wanted = _designs(table, rows)
+        if not wanted:
+            _fail(f"no row of {table} can be run")
+        with _shown(table) as show:
+            run(wanted, trials, seed, jobs, dtype.value, path, progress=show)
+        typer.echo(report(table, path).text())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except (StoreError, RuntimeError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo(f"stopped; what has ended is in {path}, and the same command goes on", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(f"\nkept in {path}")
+
+
+def results(
+    table: Annotated[
+        str | None, typer.Argument(help="table1, table1b, table2 or table3.", show_default="all")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to write it.")] = Form.text,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also trials with other options or engine versions.")
+    ] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Draw the table's results into this file (PNG).")
+    ] = None,
+    store: StoreFile = None,
+) -> None:
+    """Print the results so far beside the published ones.
+
+    [bold]Examples[/bold]
+
+    [cyan]lstmbook results[/cyan]
+
+    [cyan]lstmbook results table2 --format markdown[/cyan]
+    """
+    from lstmbook.experiments import designs
+    from lstmbook.experiments.report import report
+    from lstmbook.experiments.store import Store, StoreError
+
+    path = store or default_store()
+    if not path.exists():
+        _fail(f"there are no results in {path} yet; first: lstmbook reproduce table2 --trials 3")
+    if figure is not None and table is None:
+        raise typer.BadParameter("--figure draws one table: name it")
+    try:
+        with Store(path) as opened:
+            names = designs.table_names() if table is None else (table,)
+            reports = [report(name, opened, every=every) for name in names]
+        typer.echo("\n\n".join(getattr(each, form.value)() for each in reports))
+        if figure is not None:
+            from lstmbook.explore.display import bundle
+
+            drawn = bundle(reports[0].figure())[0]["image/png"]
+            figure.write_bytes(base64.b64decode(drawn))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except (StoreError, OSError) as error:
+        _fail(str(error))
+
+
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Show a run's progress: a bar on a terminal, a line at each tenth elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console()
+    told = -1
+
+    def line(at: Progress) -> None:
+        nonlocal told
+        tenth = 10 * at.done // at.total
+        if tenth > told or at.doing:
+            told = tenth
+            typer.echo(f"{name}: {at.done} of {at.total} trials, {_pace(at)}")
+
+    if not console.is_terminal:
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, TextColumn("{task.fields[pace]}"), console=console) as bar:
+        shown = bar.add_task(name, total=None, pace="")
+        yield lambda at: bar.update(shown, completed=at.done, total=at.total, pace=_pace(at))
+
+
+def _pace(at: Progress) -> str:
+    """Return the rate and the time left in words."""
+    if at.doing:
+        return at.doing
+    if at.done == at.total:
+        return f"{at.seconds:.0f} s"
+    if at.left is None:
+        return f"{at.kept} kept from before" if at.kept else "the first ones are under way"
+    minutes, seconds = divmod(round(at.left), 60)
+    return f"{60 * at.rate:.1f} trials a minute, about {minutes}:{seconds:02d} left"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(reproduce)
+    app.command()(results)
