@@ -194,6 +194,7 @@ class Kernel:
             add("K", net.n_outputs, len(self.output_sources))
         self._add_changing(names)
         add("in", net.n_hidden if self.symbolic else self.n_dense)
+        add("net", net.n_hidden)
         add("into_c", net.n_cells)
         add("into_in", net.n_cells if net.input_gates else 0)
         for name, n in (
@@ -247,7 +248,8 @@ class Kernel:
     def record(self) -> dict[str, int]:
         """Places in a symbol's record of ``WX``, and its "size"."""
         net = self.net
-        place, end = {"W": 0}, net.n_hidden
+        # what is changed together begins at a multiple of four, so that it moves as one vector
+        place, end = {"W": 0}, -(-net.n_hidden // 4) * 4
         place["ds_c"] = end
         end += net.n_cells
         place["ds_in"] = end

@@ -109,7 +109,8 @@ class Loop:
     def _memory(self, table: Table, n_in: int) -> tuple[npt.NDArray[Any], ...]:
         """Return the arrays in the order of the compiled functions' arguments."""
         kernel, lanes, dtype = self.kernel, self.kernel.lanes, self.kernel.dtype
-        gathered = max(kernel.net.n_hidden, kernel.n_dense)
+        gathered = max(-(-kernel.net.n_hidden // 8) * 8, kernel.n_dense)
+        changed = -(-2 * kernel.net.n_cells // 4) * 4
         shared = kernel.output_records(n_in) * kernel.padded_outputs * lanes
         return (
             _aligned(len(kernel.rows) * lanes, dtype),
@@ -118,7 +119,7 @@ class Loop:
             _aligned(shared if kernel.at_end else 0, dtype),
             _aligned(4 * kernel.padded_outputs + 16, dtype),
             _aligned(CHUNK * gathered * lanes, dtype),
-            _aligned(CHUNK * 2 * kernel.net.n_cells * lanes, dtype),
+            _aligned(CHUNK * changed * lanes, dtype),
             np.zeros(lanes * (CHUNK + 1), dtype=np.int64),
             np.zeros(lanes * n_in, dtype=np.int32),
             np.zeros(lanes * len(LI), dtype=np.int64),

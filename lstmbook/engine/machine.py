@@ -1,7 +1,8 @@
 """Numba, set up for the engine: import this before anything that imports Numba.
 
 LLVM is told to use the full vector width of the processor (on some it prefers half of it, which
-costs a quarter of the engine's speed), unless the environment has set the features itself.
+costs a quarter of the engine's speed), and to join neighbouring scalars into vectors, unless the
+environment has set these itself.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ def cpu_features() -> str:
 
 if "NUMBA_CPU_FEATURES" not in os.environ and llvm.get_process_triple().startswith("x86_64"):
     os.environ["NUMBA_CPU_FEATURES"] = cpu_features()
+os.environ.setdefault("NUMBA_SLP_VECTORIZE", "1")
 
 import numba
 from numba.core import config
 
+if os.environ["NUMBA_SLP_VECTORIZE"] == "1":
+    config.SLP_VECTORIZE = 1
 if config.CPU_FEATURES is None and "NUMBA_CPU_FEATURES" in os.environ:
     # Numba had been imported before: it takes the setting as long as nothing is compiled yet
     config.CPU_FEATURES = os.environ["NUMBA_CPU_FEATURES"]

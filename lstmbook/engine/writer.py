@@ -187,74 +187,84 @@ class Writer:
         return read
 
     def hidden(self, lanes: str) -> None:
-        """One step of the hidden layer: `eq-gates`, `eq-internal-state`, `eq-cell-output`."""
-        kernel, net, n = self.kernel, self.kernel.net, self.number
-        late = kernel.idle_output_gates
-        n_early = net.n_cells + net.n_input_gates
-        n_units = n_early if late else net.n_hidden
+        """One step of the hidden layer: `eq-gates`, `eq-internal-state`, `eq-cell-output`.
+
+        In three loops: each is short enough for a processor to work on several vectors of lanes
+        at once, while one waits for another's result.
+        """
+        net = self.kernel.net
+        n_units = net.n_hidden
+        if self.kernel.idle_output_gates:
+            n_units -= net.n_output_gates
         with self.block(lanes):
             read = self.source()
-            nets = [self.net_input(unit, read) for unit in range(n_units)]
-            kinds = [net.g] * net.n_cells + ["logistic"] * (n_units - net.n_cells)
-            made = self.squash(list(zip(kinds, nets, strict=True)))
-            gates = made[net.n_cells : n_early]
-            active = [
-                self.let("a", self.at("active", b)) if kernel.construct else ""
-                for b in range(net.n_blocks)
-            ]
-            states = []
-            for c, (g, g_slope) in enumerate(made[: net.n_cells]):
-                b = int(net.block_of[c])
-                before = self.at("s", c)
-                if net.input_gates:
-                    y_in, f_slope = gates[b]
-                    s = self.let("s", f"fma({y_in}, {g}, {before})")
-                    self.line(f"{self.at('into_c', c)} = {g_slope} * {y_in}")
-                    self.line(f"{self.at('into_in', c)} = {g} * {f_slope}")
-                else:
-                    s = self.let("s", f"{before} + {g}")
-                    self.line(f"{self.at('into_c', c)} = {g_slope}")
-                self.line(f"{self.at('s', c)} = {s}")
-                states.append(s)
-            if late:
-                return
-            self._leave_cells(states, made[n_early:], gates, active)
-        _ = n
+            for unit in range(n_units):
+                self.line(f"{self.at('net', unit)} = {self.net_input(unit, read)}")
+        with self.block(lanes):
+            self._enter_cells(n_units)
+        if not self.kernel.idle_output_gates:
+            with self.block(lanes):
+                self._leave_cells()
 
-    def _leave_cells(
-        self,
-        states: list[str],
-        out: list[tuple[str, str]],
-        gates: list[tuple[str, str]],
-        active: list[str],
-    ) -> None:
-        """Add cell outputs and what feeds back."""
-        kernel, net, n = self.kernel, self.kernel.net, self.number
-        if net.competition != "none":
+    def _enter_cells(self, n_units: int) -> None:
+        """Add the gates, the new states, and what a partial changes by."""
+        net = self.kernel.net
+        n_early = net.n_cells + net.n_input_gates
+        nets = [self.let("n", self.at("net", unit)) for unit in range(n_units)]
+        kinds = [net.g] * net.n_cells + ["logistic"] * (n_units - net.n_cells)
+        made = self.squash(list(zip(kinds, nets, strict=True)))
+        for c, (g, g_slope) in enumerate(made[: net.n_cells]):
+            before = self.at("s", c)
+            if net.input_gates:
+                y_in, f_slope = made[net.n_cells + int(net.block_of[c])]
+                self.line(f"{self.at('s', c)} = fma({y_in}, {g}, {before})")
+                self.line(f"{self.at('into_c', c)} = {g_slope} * {y_in}")
+                self.line(f"{self.at('into_in', c)} = {g} * {f_slope}")
+            else:
+                self.line(f"{self.at('s', c)} = {before} + {g}")
+                self.line(f"{self.at('into_c', c)} = {g_slope}")
+        self._open_gates(made[n_early:])
+        for b, (y_in, _) in enumerate(made[net.n_cells : n_early]):
+            self._feed_back(net.n_cells + b, y_in, b)
+
+    def _open_gates(self, out: list[tuple[str, str]]) -> None:
+        """Note the output gates and their slopes."""
+        net = self.kernel.net
+        if net.competition != "none" and out:
             out = self._compete(out)
+        for b, (y_out, slope) in enumerate(out):
+            self.line(f"{self.at('gate', b)} = {y_out}")
+            self.line(f"{self.at('slope_out', b)} = {slope}")
+            self._feed_back(net.n_cells + net.n_input_gates + b, y_out, b)
+
+    def _feed_back(self, m: int, y: str, block: int) -> None:
+        """Note a gate's activation for the next step, if it is a source."""
+        kernel = self.kernel
+        if m >= kernel.net.n_recurrent:
+            return
+        active = f" * {self.at('active', block)}" if kernel.construct else ""
+        self.line(f"{self.at('y_new', m)} = {y}{active}")
+
+    def _leave_cells(self) -> None:
+        """Add cell outputs."""
+        kernel, net, n = self.kernel, self.kernel.net, self.number
+        states = [self.let("s", self.at("s", c)) for c in range(net.n_cells)]
         squashed = self.squash([(net.h, s) for s in states])
-        y_c = []
         for c, (h, h_slope) in enumerate(squashed):
             b = int(net.block_of[c])
-            y = self.let("y", f"{out[b][0]} * {h}") if net.output_gates else h
-            y_c.append(self.let("y", f"{y} * {active[b]}") if kernel.construct else y)
-            self.line(f"{self.at('y_c', c)} = {y_c[-1]}")
+            y = f"{self.at('gate', b)} * {h}" if net.output_gates else h
+            if kernel.construct:
+                y = f"{y} * {self.at('active', b)}"
+            y = self.let("y", y)
+            self.line(f"{self.at('y_c', c)} = {y}")
             self.line(f"{self.at('h', c)} = {h}")
             self.line(f"{self.at('h_slope', c)} = {h_slope}")
-        for b in range(net.n_blocks):
-            self.line(f"{self.at('gate', b)} = {out[b][0] if net.output_gates else n(1)}")
-            self.line(f"{self.at('slope_out', b)} = {out[b][1] if net.output_gates else n(0)}")
-        fed_back = [
-            *y_c,
-            *(y for y, _ in gates),
-            *(y for y, _ in (out if net.output_gates else [])),
-        ]
-        for m in range(net.n_recurrent):
-            y = fed_back[m]
-            if kernel.construct and m >= net.n_cells:
-                b = (m - net.n_cells) % net.n_blocks
-                y = f"{y} * {active[b]}"
-            self.line(f"{self.at('y_new', m)} = {y}")
+            if c < net.n_recurrent:
+                self.line(f"{self.at('y_new', c)} = {y}")
+        if not net.output_gates:
+            for b in range(net.n_blocks):
+                self.line(f"{self.at('gate', b)} = {n(1)}")
+                self.line(f"{self.at('slope_out', b)} = {n(0)}")
 
     def _compete(self, out: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Close all output gates but the most active one, the first of several."""
@@ -274,18 +284,13 @@ class Writer:
 
     def late_gates(self, lanes: str) -> None:
         """Output gates and cell outputs of the last step, where none was needed before."""
-        kernel, net = self.kernel, self.kernel.net
+        net = self.kernel.net
         first = net.n_cells + net.n_input_gates
         with self.block(lanes):
             read = self.source()
             nets = [self.net_input(first + b, read) for b in range(net.n_output_gates)]
-            out = self.squash([("logistic", each) for each in nets])
-            states = [self.let("s", self.at("s", c)) for c in range(net.n_cells)]
-            active = [
-                self.let("a", self.at("active", b)) if kernel.construct else ""
-                for b in range(net.n_blocks)
-            ]
-            self._leave_cells(states, out, [], active)
+            self._open_gates(self.squash([("logistic", each) for each in nets]))
+            self._leave_cells()
 
     def partials(self, lanes: str, *, at_most: int = 64) -> None:
         """Carry the partials on: `eq-cell-partial`, `eq-gate-partial`."""
@@ -439,14 +444,15 @@ class Writer:
             last = f" - WX[o + {place['E'] + c}]" if kernel.every_step else ""
             self.line(f"d{c} = e{c}{last}")
         for c in range(net.n_cells):
-            self.line(
-                f"WX[o + {to + c}] = fma(d{c}, WX[o + {place['ds_c'] + c}], WX[o + {to + c}])"
-            )
+            self.line(f"w{c} = fma(d{c}, WX[o + {place['ds_c'] + c}], WX[o + {to + c}])")
         for b in range(net.n_input_gates):
             total = f"WX[o + {to + net.n_cells + b}]"
             for c in np.flatnonzero(net.block_of == b):
                 total = f"fma(d{c}, WX[o + {place['ds_in'] + c}], {total})"
-            self.line(f"WX[o + {to + net.n_cells + b}] = {total}")
+            self.line(f"w{net.n_cells + b} = {total}")
+        # all is read before anything is written, so that LLVM can join neighbours
+        for u in range(net.n_cells + net.n_input_gates):
+            self.line(f"WX[o + {to + u}] = w{u}")
 
     def load_errors(self, lane: str = "l") -> None:
         """Put E_c of a lane into e0, e1, ..."""

@@ -692,19 +692,20 @@ def _copy(writer: Writer, to: str, start: str, count: int) -> None:
 def _resting_steps(writer: Writer) -> None:
     """A chunk of steps without error: the weights rest, so inputs can be gathered beforehand."""
     kernel, net, lanes = writer.kernel, writer.kernel.net, writer.kernel.lanes
-    place, rows = kernel.record, kernel.rows
+    rows = kernel.rows
     late = kernel.idle_output_gates
-    n_in = (net.n_cells + net.n_input_gates if late else net.n_hidden) if kernel.symbolic else 0
-    n_in = n_in or kernel.n_dense
+    n_in = net.n_cells + net.n_input_gates if late else net.n_hidden
     n_into = (2 if net.input_gates else 1) * net.n_cells
     if kernel.symbolic:
-        with writer.block(f"for lane in range({lanes}):"), writer.block("for j in range(n):"):
-            writer.line(f"o = (lane * XS + SY[lane * {CHUNK + 1} + j] * {place['size']}) & {PLACE}")
-            for unit in range(n_in):
-                writer.line(f"XB[(j * {n_in} + {unit}) * {lanes} + lane] = WX[o + {unit}]")
+        _gather(writer, n_in)
     every = f"for l in range({lanes}):"
     with writer.block("for j in range(n):"):
-        _copy(writer, f"S[{rows['in', 0, 0] * lanes} + i]", f"XB[j * {n_in * lanes} + i]", n_in)
+        if kernel.symbolic:
+            _transpose(writer, n_in)
+        else:
+            size = kernel.n_dense * lanes
+            start = f"XB[j * {size} + i]"
+            _copy(writer, f"S[{rows['in', 0, 0] * lanes} + i]", start, kernel.n_dense)
         if net.n_recurrent:
             y, before = rows["y", 0, 0] * lanes, rows["y_before", 0, 0] * lanes
             with writer.block("if j == n - 1:"):
@@ -715,14 +716,72 @@ def _resting_steps(writer: Writer) -> None:
             new = rows["y_new", 0, 0] * lanes
             _copy(writer, f"S[{y} + i]", f"S[{new} + i]", net.n_recurrent)
         if kernel.symbolic:
-            into = rows["into_c", 0, 0] * lanes
-            _copy(writer, f"CB[j * {n_into * lanes} + i]", f"S[{into} + i]", n_into)
+            _transpose_back(writer, n_into)
     if kernel.symbolic:
-        with writer.block(f"for lane in range({lanes}):"), writer.block("for j in range(n):"):
-            writer.line(f"o = (lane * XS + SY[lane * {CHUNK + 1} + j] * {place['size']}) & {PLACE}")
-            for m in range(n_into):
-                change = f"CB[(j * {n_into} + {m}) * {lanes} + lane]"
-                writer.line(f"WX[o + {place['ds_c'] + m}] += {change}")
+        _scatter_chunk(writer, n_into)
+
+
+def _groups(count: int, size: int) -> list[range]:
+    """Return ranges of at most `size` that cover `count`."""
+    return [range(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _gather(writer: Writer, n_in: int) -> None:
+    """Copy the weights from each lane's next symbols, eight at a time: XB[step, group, lane, 8]."""
+    kernel, lanes = writer.kernel, writer.kernel.lanes
+    groups = _groups(n_in, 8)
+    with writer.block(f"for lane in range({lanes}):"), writer.block("for j in range(n):"):
+        symbol = f"SY[lane * {CHUNK + 1} + j]"
+        writer.line(f"o = (lane * XS + {symbol} * {kernel.record['size']}) & {PLACE}")
+        for g, units in enumerate(groups):
+            writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 8} + lane * 8) & {PLACE}")
+            # eight numbers, whatever they are: one vector move
+            many = min(8, kernel.record["size"] - units.start)
+            for u in range(many):
+                writer.line(f"w{u} = WX[o + {units.start + u}]")
+            for u in range(many):
+                writer.line(f"XB[x + {u}] = w{u}")
+
+
+def _transpose(writer: Writer, n_in: int) -> None:
+    """Bring a step's gathered weights into rows of lanes."""
+    kernel, lanes = writer.kernel, writer.kernel.lanes
+    groups = _groups(n_in, 8)
+    for g, units in enumerate(groups):
+        writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 8}) & {PLACE}")
+        with writer.block(f"for l in range({lanes}):"):
+            for u, unit in enumerate(units):
+                writer.line(f"{writer.at('in', unit)} = XB[x + l * 8 + {u}]")
+
+
+def _transpose_back(writer: Writer, n_into: int) -> None:
+    """Put a step's changes of partials side by side: CB[step, group, lane, 4]."""
+    kernel, net, lanes = writer.kernel, writer.kernel.net, writer.kernel.lanes
+    groups = _groups(n_into, 4)
+    for g, changes in enumerate(groups):
+        writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 4}) & {PLACE}")
+        with writer.block(f"for l in range({lanes}):"):
+            for u, m in enumerate(changes):
+                row = ("into_c", m) if m < net.n_cells else ("into_in", m - net.n_cells)
+                writer.line(f"w{u} = {writer.at(*row)}")
+            for u in range(4):
+                writer.line(f"CB[x + l * 4 + {u}] = {f'w{u}' if u < len(changes) else 'F(0)'}")
+
+
+def _scatter_chunk(writer: Writer, n_into: int) -> None:
+    """Add a chunk's changes of partials to the records of the symbols, in the order of steps."""
+    kernel, lanes = writer.kernel, writer.kernel.lanes
+    groups = _groups(n_into, 4)
+    with writer.block(f"for lane in range({lanes}):"), writer.block("for j in range(n):"):
+        symbol = f"SY[lane * {CHUNK + 1} + j]"
+        writer.line(f"o = (lane * XS + {symbol} * {kernel.record['size']}) & {PLACE}")
+        for g, changes in enumerate(groups):
+            writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 4} + lane * 4) & {PLACE}")
+            first = kernel.record["ds_c"] + changes.start
+            for u in range(len(changes)):
+                writer.line(f"w{u} = WX[o + {first + u}] + CB[x + {u}]")
+            for u in range(len(changes)):
+                writer.line(f"WX[o + {first + u}] = w{u}")
 
 
 def _every_step(writer: Writer) -> None:
