@@ -1,0 +1,1 @@
+"""Learners that LSTM is compared with, one file each."""
