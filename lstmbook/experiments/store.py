@@ -167,8 +167,10 @@ class Store:
     def _execute(self, command: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
             return self._connection.execute(command, values)
-        except sqlite3.OperationalError:
+        except sqlite3.IntegrityError:
             raise
+        except sqlite3.OperationalError as error:  # locked for long, no space left, read-only
+            raise StoreError(f"{self.path} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is damaged ({error})") from error
 
@@ -199,11 +201,20 @@ class Store:
         self._connection.close()
 
     def add(self, record: Record) -> bool:
-        """Write a trial, at once and for good; return False if it stands there already."""
+        """Write a trial, at once and for good; return False if it stands there already.
+
+        Raises
+        ------
+        ValueError
+            If the record is impossible, such as an ending that there is not.
+        StoreError
+            If the file cannot be written.
+        """
         self._execute("BEGIN IMMEDIATE")
         try:
             self._execute(
-                "INSERT OR IGNORE INTO designs (experiment, options, method) VALUES (?, ?, ?)",
+                "INSERT INTO designs (experiment, options, method) VALUES (?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
                 (record.experiment, record.options, record.method),
             )
             design = self._execute(
@@ -217,7 +228,12 @@ class Store:
                 *(record.seconds, record.ended, record.made_with),
             )
             marks = ", ".join("?" * len(values))
-            cursor = self._execute(f"INSERT OR IGNORE INTO trials VALUES ({marks})", values)
+            cursor = self._execute(
+                f"INSERT INTO trials VALUES ({marks}) ON CONFLICT DO NOTHING", values
+            )
+        except sqlite3.IntegrityError as error:
+            self._connection.rollback()
+            raise ValueError(f"record cannot be kept ({error}): {record}") from error
         except BaseException:
             self._connection.rollback()
             raise
