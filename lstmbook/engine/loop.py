@@ -188,7 +188,7 @@ def run_trials(
     Parameters
     ----------
     lanes
-        Trials side by side; 32 (float32) or 16 (float64) unless given. The bits of a trial do
+        Trials side by side, 32 unless given. The bits of a trial do
         not depend on it.
     slice_seconds
         How long compiled code runs at a stretch.

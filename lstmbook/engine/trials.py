@@ -21,6 +21,9 @@ from lstmbook.validation import Array, as_array, as_count, as_number
 ENGINE_VERSION = 1
 """Raised whenever the same trial gives other bits than before."""
 
+LANES = 32
+"""Trials side by side unless told otherwise: two vectors or more on any processor."""
+
 DTYPES = ("float32", "float64")
 
 
@@ -130,7 +133,7 @@ def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
     every_step = getattr(task, "errors", "every step") == "every step"
     every_step = every_step and family != "random distractors"
     if lanes is None:
-        lanes = 32 if trial.dtype == "float32" else 16
+        lanes = LANES
     return Kernel(
         net=_with_inputs(net, 1),
         symbolic=True,

@@ -315,17 +315,17 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
     n, width, count = writer.number, kernel.padded_outputs, net.n_outputs
     y, slope, delta, error, acc = 0, width, 2 * width, 3 * width, 4 * width
     own = kernel.output_sources
-    writer.line(f"o = (lane * KS) & {PLACE}")
-    writer.line(f"q = (o + ({len(own)} + {symbol}) * {width}) & {PLACE}")
+    writer.line(f"ko = (lane * KS) & {PLACE}")
+    writer.line(f"kq = (ko + ({len(own)} + {symbol}) * {width}) & {PLACE}")
     writer.line(f"rate = {writer.at('rate', lane='lane')}")
     for i, (kind, m) in enumerate(own):
         row = {"c": "y_c", "x": "in"}.get(kind)
         value = writer.at(row, m, lane="lane") if row else n(1)
         writer.line(f"x{i} = {value}")
     with writer.block(f"for k in range({width}):"):
-        total = "KX[q + k]" if net.shortcuts and kernel.symbolic else n(0)
+        total = "KX[kq + k]" if net.shortcuts and kernel.symbolic else n(0)
         for i in range(len(own)):
-            total = writer.let("n", f"fma(KX[o + {i * width} + k], x{i}, {total})")
+            total = writer.let("n", f"fma(KX[ko + {i * width} + k], x{i}, {total})")
         (value, steep), = writer.squash([(net.f_k, total)])
         writer.line(f"WS[{y} + k] = {value}")
         writer.line(f"WS[{slope} + k] = {steep}")
@@ -343,11 +343,11 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
     for i in range(len(own)):
         writer.line(f"f = rate * x{i}")
         with writer.block(f"for k in range({width}):"):
-            place = f"{changed}[o + {i * width} + k]"
+            place = f"{changed}[ko + {i * width} + k]"
             writer.line(f"{place} = fma(f, WS[{delta} + k], {place})")
     if net.shortcuts and kernel.symbolic:
         with writer.block(f"for k in range({width}):"):
-            place = f"{changed}[q + k]"
+            place = f"{changed}[kq + k]"
             writer.line(f"{place} = fma(rate, WS[{delta} + k], {place})")
 
 
@@ -369,7 +369,7 @@ def _wide_sums(writer: Writer, delta: int, error: int, acc: int) -> None:
     for c in range(kernel.net.n_cells):
         summed(
             "total",
-            f"WS[{acc} + i] = fma(WS[{delta} + k + i], KX[o + {c * width} + k + i], "
+            f"WS[{acc} + i] = fma(WS[{delta} + k + i], KX[ko + {c * width} + k + i], "
             f"WS[{acc} + i])",
             "total += v",
         )

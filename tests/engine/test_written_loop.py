@@ -1,0 +1,197 @@
+"""What the engine writes, run by plain Python, against the reference: any topology, any task."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstmbook.abuse import Plateau
+from lstmbook.engine.compiled import interpreted
+from lstmbook.engine.trials import Trial, kernel_of, unsupported
+from lstmbook.lstm import Topology
+from lstmbook.tasks.criteria import RunOfRight
+from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
+from lstmbook.tasks.reber import EmbeddedReber
+
+from .reference_run import engine_run, reference_run
+
+ANY = RunOfRight(0.2, 1000)
+REBER = EmbeddedReber.draw(np.random.default_rng(1), 12, 4, every=10_000)
+TASKS = {
+    "1a": TwoSequences(p=5, criterion=ANY),
+    "1a, many outputs": TwoSequences(p=18, criterion=ANY),
+    "1a, error at the end": TwoSequences(
+        p=4, errors="last step", criterion=replace(ANY, steps="last")
+    ),
+    "1b": RandomMiddle(p=6, criterion=ANY),
+    "1b, many outputs, error at the end": RandomMiddle(
+        p=17, errors="last step", criterion=replace(ANY, steps="last")
+    ),
+    "1c": RandomDistractors(q=4, p=5, criterion=ANY),
+    "1c, few symbols": RandomDistractors(q=12, p=2, criterion=ANY),
+    "Reber": REBER,
+}
+
+
+def random_topology(rng, n_inputs, n_outputs):
+    yes = lambda: bool(rng.integers(2))  # noqa: E731
+    input_gates, output_gates = bool(rng.integers(4)), bool(rng.integers(4))
+    return Topology(
+        n_inputs,
+        n_outputs,
+        tuple(int(n) for n in rng.integers(1, 4, size=rng.integers(1, 4))),
+        input_gates=input_gates,
+        output_gates=output_gates,
+        recurrent=str(rng.choice(["none", "cells", "cells and gates"])),
+        shortcuts=yes(),
+        cell_biases=yes(),
+        input_gate_biases=input_gates and yes(),
+        output_gate_biases=output_gates and yes(),
+        output_biases=yes(),
+        g=str(rng.choice(["g", "logistic", "tanh", "identity", "h"])),
+        h=str(rng.choice(["h", "identity", "tanh", "logistic"])),
+        f_k=str(rng.choice(["logistic", "logistic", "identity", "tanh"])),
+        competition="winner takes all" if output_gates and yes() else "none",
+    )
+
+
+def run_both(trials):
+    kernel = kernel_of(trials[0], lanes=2)
+    return zip(engine_run(trials, kernel, interpreted(kernel)), map(reference_run, trials))
+
+
+@pytest.mark.parametrize("draw", range(4))
+@pytest.mark.parametrize("updates", ["every step", "sequence end"])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_sequence_changes_the_weights_as_in_the_reference(task, updates, draw):
+    rng = np.random.default_rng([draw, len(updates), *map(ord, task)])
+    net = random_topology(rng, TASKS[task].n_inputs, TASKS[task].n_outputs)
+    trials = [
+        Trial(TASKS[task], net, 0.5, seed=seed, max_sequences=1, updates=updates, scale=0.7)
+        for seed in range(3)
+    ]
+    for trial, (ours, (_, _, weights, _)) in zip(trials, run_both(trials), strict=True):
+        before = reference_run(replace(trial, learning_rate=1e-300))[2]
+        change = np.abs(weights - before).max()
+        assert change > 0
+        # the ruler is the largest change: single ones may be differences of large terms
+        assert np.abs(ours.weights - weights).max() <= 1e-12 * change
+
+
+@pytest.mark.parametrize("task", ["1a", "1c", "Reber"])
+def test_biases_are_set_as_told(task):
+    net = Topology(
+        TASKS[task].n_inputs,
+        TASKS[task].n_outputs,
+        (1, 2),
+        cell_biases=True,
+        input_gate_biases=True,
+        output_gate_biases=True,
+        output_biases=True,
+    )
+    trial = Trial(
+        TASKS[task],
+        net,
+        0.1,
+        seed=3,
+        max_sequences=2,
+        input_gate_bias=(-1.0, -2.0),
+        output_gate_bias=-1.5,
+        output_bias=0.25,
+    )
+    for ours, (_, _, weights, _) in run_both([trial]):
+        np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-13)
+
+
+def test_given_weights_are_taken():
+    net = Topology(9, 2, (1, 1))
+    given = np.random.default_rng(0).uniform(-1, 1, net.n_weights)
+    trial = Trial(TASKS["1c"], net, 0.1, seed=3, max_sequences=2, weights=given)
+    for ours, (_, _, weights, _) in run_both([trial]):
+        np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        RunOfRight(0.56, 4),
+        RunOfRight(0.56, 4, counted="last"),
+        RunOfRight(0.56, 3, steps="last"),
+    ],
+)
+def test_runs_of_right_sequences_end_trials_where_the_reference_does(criterion):
+    for task in (RandomDistractors(q=2, p=3), RandomMiddle(p=2), TwoSequences(p=2)):
+        task = replace(task, criterion=criterion)
+        net = Topology(task.n_inputs, task.n_outputs, (1,), output_biases=True)
+        trials = [Trial(task, net, 0.3, seed=s, max_sequences=30) for s in range(5)]
+        endings = set()
+        for ours, (ending, sequences, _, _) in run_both(trials):
+            assert (ours.ending, ours.sequences) == (ending, sequences)
+            endings.add(ending)
+        assert "success" in endings
+
+
+def test_strings_are_tried_when_the_reference_tries_them():
+    task = EmbeddedReber.draw(np.random.default_rng(4), 2, 1, every=20)
+    net = Topology(7, 7, (1, 1), shortcuts=True, output_biases=True)
+    trials = [Trial(task, net, 0.7, seed=s, max_sequences=300, scale=0.5) for s in range(4)]
+    endings = []
+    for ours, (ending, sequences, weights, _) in run_both(trials):
+        assert (ours.ending, ours.sequences) == (ending, sequences)
+        np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-9)
+        endings.append(ending)
+    assert "success" in endings
+
+
+@pytest.mark.parametrize("task", ["1a", "1a, many outputs"])
+def test_blocks_are_added_where_the_error_stops_falling(task):
+    net = Topology(TASKS[task].n_inputs, TASKS[task].n_outputs, (1, 2), output_biases=True)
+    rule = Plateau(window=3, gain=0.2, patience=1)
+    trials = [
+        Trial(TASKS[task], net, 0.3, seed=s, max_sequences=25, plateau=rule, start_blocks=n)
+        for s, n in ((0, 0), (1, 0), (2, 1))
+    ]
+    for ours, (_, _, weights, added) in run_both(trials):
+        assert list(ours.added_at) == added
+        assert added
+        if len(weights) == net.n_weights:
+            np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-11)
+
+
+def test_what_the_engine_cannot_run_is_named():
+    class Other(TwoSequences):
+        pass
+
+    net = Topology(5, 5, (1,))
+    task = TwoSequences(p=4, errors="last step", criterion=RunOfRight(0.25, 10))
+    assert "judged at every step" in unsupported(Trial(task, net, 1.0, seed=0, max_sequences=1))
+    none = Trial(TwoSequences(p=4), Topology(5, 5, ()), 1.0, seed=0, max_sequences=1)
+    with pytest.raises(ValueError, match="no blocks"):
+        kernel_of(none)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"seed": -1}, "seed"),
+        ({"max_sequences": 0}, "max_sequences"),
+        ({"dtype": "float16"}, "dtype"),
+        ({"updates": "never"}, "updates"),
+        ({"net": Topology(4, 5, (1,))}, "task has 5 inputs; net has 4"),
+        ({"start_blocks": 2}, "start_blocks"),
+        ({"weights": np.zeros(3)}, "weights"),
+    ],
+)
+def test_impossible_trials_are_named(change, named):
+    good = {
+        "task": TwoSequences(p=4),
+        "net": Topology(5, 5, (1,)),
+        "learning_rate": 1.0,
+        "seed": 0,
+        "max_sequences": 1,
+    }
+    with pytest.raises((TypeError, ValueError), match=named):
+        Trial(**(good | change))
+
+
