@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmbook.abuse import Plateau
 from lstmbook.engine.draws import stream_key
-from lstmbook.engine.kernel import NARROW, PF, PI, Kernel
+from lstmbook.engine.kernel import CHUNK, PF, PI, Kernel
 from lstmbook.lstm import Bias, Topology
 from lstmbook.protocols import Task
 from lstmbook.sequences import IntArray, as_choice
@@ -285,12 +285,13 @@ class _Strings:
         return self.found[id(task)]
 
     def arrays(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Return codes, starts and possible symbols."""
+        """Return codes, starts and possible symbols; an idle lane reads from the first on."""
+        more = [0] * (CHUNK + 1)
         return (
-            np.array([*self.codes, 0], dtype=np.int64),
+            np.array([*self.codes, *more], dtype=np.int64),
             np.array(self.starts, dtype=np.int64),
-            np.array([*self.possible, 0], dtype=np.int64),
+            np.array([*self.possible, *more], dtype=np.int64),
         )
 
 
-__all__ = ["ENGINE_VERSION", "NARROW", "Table", "Trial", "kernel_of", "table_of", "unsupported"]
+__all__ = ["ENGINE_VERSION", "Table", "Trial", "kernel_of", "table_of", "unsupported"]

@@ -404,8 +404,6 @@ def finish(writer: Writer) -> None:
             writer.line(f"{li('counter')} += {li('length')}")
         writer.line(f"seq_loss = 0.5 * np.float64({writer.at('loss', lane='lane')})")
         writer.line("sound = abs(seq_loss) < np.inf")
-        for c in range(net.n_cells):
-            writer.line(f"sound = sound and abs({writer.at('s', c, lane='lane')}) < np.inf")
         writer.line(f"seq_worst = np.float64({writer.at('worst', lane='lane')})")
         if kernel.family == "strings":
             writer.line(f"right = sound and {writer.at('legal', lane='lane')} > F(0)")
@@ -642,6 +640,8 @@ def leave(writer: Writer) -> None:
             writer.line(f"load(lane, Q[0] - 1, {ARGUMENTS})")
         with writer.block("else:"):
             strides(writer)
+            with writer.block(f"for i in range({len(LI)}):"):
+                writer.line(f"LI[lane * {len(LI)} + i] = 0")
             writer.line(f"{li('trial')} = -1")
             writer.line("Q[3] -= 1")
             with writer.block(f"for r in range({len(kernel.rows)}):"):
@@ -679,7 +679,8 @@ def run(writer: Writer) -> None:
                 _resting_steps(writer)
             writer.line("steps += n")
             with writer.block(each):
-                writer.line(f"{li('position')} += n")
+                with writer.block(f"if {li('trial')} >= 0:"):
+                    writer.line(f"{li('position')} += n")
                 finish(writer)
         writer.line("return steps")
 

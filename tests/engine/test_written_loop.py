@@ -67,13 +67,12 @@ def test_a_sequence_changes_the_weights_as_in_the_reference(task, updates, draw)
     rng = np.random.default_rng([draw, len(updates), *map(ord, task)])
     net = random_topology(rng, TASKS[task].n_inputs, TASKS[task].n_outputs)
     trials = [
-        Trial(TASKS[task], net, 0.5, seed=seed, max_sequences=1, updates=updates, scale=0.7)
+        Trial(TASKS[task], net, 0.5, seed=seed, max_sequences=1, updates=updates, scale=0.3)
         for seed in range(3)
     ]
     for trial, (ours, (_, _, weights, _)) in zip(trials, run_both(trials), strict=True):
         before = reference_run(replace(trial, learning_rate=1e-300))[2]
         change = np.abs(weights - before).max()
-        assert change > 0
         # the ruler is the largest change: single ones may be differences of large terms
         assert np.abs(ours.weights - weights).max() <= 1e-12 * change
 
@@ -131,16 +130,26 @@ def test_runs_of_right_sequences_end_trials_where_the_reference_does(criterion):
         assert "success" in endings
 
 
-def test_strings_are_tried_when_the_reference_tries_them():
-    task = EmbeddedReber.draw(np.random.default_rng(4), 2, 1, every=20)
+def test_strings_are_tried_as_often_as_told_and_without_a_trace():
+    task = EmbeddedReber.draw(np.random.default_rng(4), 3, 2, every=4)
     net = Topology(7, 7, (1, 1), shortcuts=True, output_biases=True)
-    trials = [Trial(task, net, 0.7, seed=s, max_sequences=300, scale=0.5) for s in range(4)]
-    endings = []
+    trials = [Trial(task, net, 0.7, seed=s, max_sequences=13, scale=0.5) for s in range(3)]
     for ours, (ending, sequences, weights, _) in run_both(trials):
         assert (ours.ending, ours.sequences) == (ending, sequences)
-        np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-11)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_overflow_is_seen_when_the_reference_sees_it():
+    net = Topology(9, 2, (1, 1), f_k="identity", h="identity")
+    trials = [Trial(TASKS["1c"], net, 1e5, seed=s, max_sequences=60) for s in range(2)]
+    endings = []
+    for ours, (ending, presented, _, _) in run_both(trials):
+        assert ours.ending == ending
+        # the squared error overflows first, the outputs may do so one sequence later
+        assert 0 <= presented - ours.presented <= 1
         endings.append(ending)
-    assert "success" in endings
+    assert "diverged" in endings
 
 
 @pytest.mark.parametrize("task", ["1a", "1a, many outputs"])
