@@ -38,8 +38,9 @@ myst_heading_slug_func = "lstmbook.book.pages.anchor"
 # ref.python: one name documented in two places (a protocol and a class) is no broken reference
 suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]
 
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 90
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # a name is documented in the module that defines it, not where it is handed on

@@ -96,6 +96,17 @@ def _link_equations(
     lines[:] = [MARKUP.sub(link, line) for line in lines]
 
 
+def _name_aliases(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, args: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Show an alias of a type (``Array``) by its name alone."""
+
+    def plain(text: str | None) -> str | None:
+        return None if text is None else re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text)
+
+    return plain(args), plain(returns)
+
+
 def _display_as_written(app: Sphinx, doctree: nodes.document) -> None:
     r"""Keep Sphinx from wrapping formulas of several lines, in which ``\tag`` then fails."""
     for node in doctree.findall(nodes.math_block):
@@ -108,6 +119,10 @@ def _copy_assets(app: Sphinx, problem: Exception | None) -> None:
         target = Path(app.outdir) / "_static"
         shutil.copytree(HERE / "vendor" / "mathjax", target / "mathjax", dirs_exist_ok=True)
         shutil.copytree(HERE / "static", target, dirs_exist_ok=True)
+        # the theme brings its icons twice; as a font they weigh half a megabyte less
+        icons = target / "scripts" / "fontawesome.js"
+        if icons.exists():
+            icons.write_text("// the icons are drawn by the font in ../vendor/fontawesome\n")
 
 
 def _font_path(
@@ -130,6 +145,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _configure)
     app.connect("autodoc-process-docstring", _link_equations)
+    app.connect("autodoc-process-signature", _name_aliases)
     app.connect("doctree-read", _display_as_written)
     app.connect("html-page-context", _font_path, priority=900)
     app.connect("build-finished", _copy_assets)

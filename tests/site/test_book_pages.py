@@ -190,7 +190,8 @@ def test_a_chapter_can_be_downloaded_and_opened_elsewhere(page, address, site, n
     stem = Path(name).stem
     assert any("colab.research.google.com" in (link or "") and stem in link for link in links)
     assert any("mybinder.org" in (link or "") and stem in link for link in links)
-    source = next(link for link in links if link and link.endswith(f"{stem}.ipynb"))
+    local = [link for link in links if link and not re.match("[a-z]+:", link)]
+    source = next(link for link in local if link.endswith(f"{stem}.ipynb"))
     notebook = json.loads((site / name).parent.joinpath(source).resolve().read_text("utf-8"))
     assert any(cell.get("outputs") for cell in notebook["cells"])
 
