@@ -1,0 +1,297 @@
+"""Compiled trials of experiment 1a for the nets with one hidden unit: RTRL and BPTT.
+
+The same trials as `lstmbook.protocols.run_trial` with the same learners and generators, many at
+once in lockstep, so that millions of sequences take minutes. Numba (the extra `engine`) is
+imported only when a trial is run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as PythonSequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+
+from lstmbook.protocols import Learner, Outcome, Task
+from lstmbook.remedies.bptt_net import BPTTNet
+from lstmbook.remedies.layered_net import matrices
+from lstmbook.remedies.rtrl_net import RTRLNet
+from lstmbook.sequences import BoolArray
+from lstmbook.tasks.criteria import RunOfRight
+from lstmbook.tasks.long_time_lags import TwoSequences
+from lstmbook.validation import Array, as_count
+
+CHUNK = 1024
+"""About how many sequences are presented between two looks at the trials."""
+
+
+def unsupported(task: Task, learner: Learner) -> str | None:
+    """Return why a trial cannot be run here (`run_trial` can), or None if it can."""
+    if not isinstance(task, TwoSequences):
+        return f"{type(task).__name__} is not experiment 1a"
+    if not isinstance(task.criterion, RunOfRight):
+        return "the criterion is not a run of right sequences"
+    if not isinstance(learner, RTRLNet | BPTTNet):
+        return f"{type(learner).__name__} is neither an RTRLNet nor a BPTTNet"
+    net = learner.net
+    if net.hidden != 1 or net.recurrent != "hidden" or net.f != "logistic":
+        return "the net is not one with one hidden logistic unit and outputs above it"
+    if isinstance(learner, BPTTNet) and learner.updates == "every step":
+        return "the BPTT net changes its weights at every step"
+    if not learner.reset:
+        return "activations are not reset before each sequence"
+    if (net.n_inputs, net.n_outputs) != (task.n_inputs, task.n_outputs):
+        return "the net does not fit the task"
+    return None
+
+
+@dataclass
+class _Lanes:
+    """Numbers of the nets of some trials side by side: the last axis is the trial.
+
+    Attributes
+    ----------
+    into_h
+        Of the weights into the hidden unit, shape (p + 3, trials): from the p + 1 inputs, from
+        itself, and the bias.
+    from_x
+        Of the shortcuts, shape (inputs, p + 1 outputs, trials); of one input for their rates.
+    from_h, bias
+        Of the weights into the outputs from the hidden unit and the bias, (p + 1, trials).
+    """
+
+    into_h: Array
+    from_x: Array
+    from_h: Array
+    bias: Array
+
+    @classmethod
+    def of(cls, nets: list[RTRLNet | BPTTNet]) -> _Lanes:
+        """Lay the weights of nets of the same shape side by side; what a net lacks is 0."""
+        n, m = nets[0].net.n_inputs, len(nets)
+        lanes = cls(np.zeros((n + 2, m)), np.zeros((n, n, m)), np.zeros((n, m)), np.zeros((n, m)))
+        for i, each in enumerate(nets):
+            W_h, W_k = matrices(each.net, each.weights)
+            lanes.into_h[: W_h.shape[1], i] = W_h[0]
+            lanes.from_h[:, i] = W_k[:, 0]
+            if each.net.shortcuts:
+                lanes.from_x[:, :, i] = W_k[:, 1 : 1 + n].T
+            if each.net.output_biases:
+                lanes.bias[:, i] = W_k[:, -1]
+        return lanes
+
+    def back(self, nets: list[RTRLNet | BPTTNet]) -> None:
+        """Give every net its weights back."""
+        for i, each in enumerate(nets):
+            W_h, W_k = matrices(each.net, each.weights)
+            W_h[0] = self.into_h[: W_h.shape[1], i]
+            W_k[:, 0] = self.from_h[:, i]
+            if each.net.shortcuts:
+                W_k[:, 1 : 1 + each.net.n_inputs] = self.from_x[:, :, i].T
+            if each.net.output_biases:
+                W_k[:, -1] = self.bias[:, i]
+
+    def kept(self, staying: BoolArray) -> _Lanes:
+        """Return the lanes of the trials that go on."""
+        arrays = (self.into_h, self.from_x, self.from_h, self.bias)
+        return _Lanes(*(np.ascontiguousarray(each[..., staying]) for each in arrays))
+
+    def flat(self) -> tuple[Array, Array, Array, Array]:
+        """Return views as the loops read them: outputs and trials in one axis."""
+        from_x = self.from_x.reshape(len(self.from_x), -1)
+        return self.into_h, from_x, self.from_h.reshape(-1), self.bias.reshape(-1)
+
+
+def _rates(nets: list[RTRLNet | BPTTNet]) -> _Lanes:
+    """Return the learning rate of each weight, 0 for those that a net lacks."""
+    net = nets[0].net
+    n, rate = net.n_inputs, np.array([each.learning_rate for each in nets])
+    into_h = np.tile(rate, (n + 2, 1))
+    into_h[-1] *= net.hidden_biases
+    above = np.tile(rate, (n, 1))
+    return _Lanes(into_h, above[None] * net.shortcuts, above, above * net.output_biases)
+
+
+@dataclass
+class _Progress:
+    """What a judge and an error curve know of one trial."""
+
+    criterion: RunOfRight
+    cap: int
+    window: int
+    curve: list[Array] = field(default_factory=list)
+    left: Array = field(default_factory=lambda: np.zeros(0))
+    presented: int = 0
+    run: int = 0
+    ending: Literal["success", "cap", "diverged"] | None = None
+    sequences: int = 0
+    seconds: float = 0.0
+
+    def see(self, losses: Array, errors: Array) -> None:
+        """Take note of the sequences of a chunk, each of shape (n,), until the trial ends."""
+        n = min(len(losses), self.cap - self.presented)
+        broken = np.flatnonzero(~np.isfinite(errors[:n]))
+        stop = int(broken[0]) if len(broken) else n
+        wrong = np.flatnonzero(~(errors[:stop] < self.criterion.tolerance))
+        begins = np.concatenate([[-self.run], wrong + 1])
+        reached = begins + self.criterion.run - 1
+        won = np.flatnonzero(reached < np.concatenate([wrong, [stop]]))
+        if len(won):
+            first, last = int(begins[won[0]]) + 1, int(reached[won[0]]) + 1
+            counted = first if self.criterion.counted == "first" else last
+            self.ending, self.sequences = "success", self.presented + counted
+            stop = last
+        elif len(broken):
+            self.ending, self.sequences = "diverged", self.presented + stop + 1
+        elif self.presented + stop >= self.cap:
+            self.ending, self.sequences = "cap", self.cap
+        self.run = stop - int(begins[-1])
+        self.presented += stop
+        self.left = np.concatenate([self.left, losses[:stop]])
+        full = len(self.left) // self.window * self.window
+        self.curve.append(self.left[:full].reshape(-1, self.window).mean(axis=1))
+        self.left = self.left[full:]
+
+    def outcome(self, seed: int | None) -> Outcome:
+        """Return how the trial ended."""
+        if self.ending is None:
+            raise ValueError("ending is None; the trial has not ended")
+        return Outcome(
+            ending=self.ending,
+            sequences=self.sequences,
+            errors=np.concatenate(self.curve),
+            window=self.window,
+            seconds=self.seconds,
+            seed=seed,
+        )
+
+
+def run_trials(
+    task: TwoSequences,
+    learners: PythonSequence[RTRLNet | BPTTNet],
+    rngs: PythonSequence[np.random.Generator],
+    *,
+    max_sequences: int,
+    window: int = 100,
+    seeds: PythonSequence[int] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Outcome]:
+    """Run many trials of experiment 1a at once: what `run_trial` does with each pair.
+
+    Weights and sequences are those that `run_trial` would draw and present; the results differ
+    by rounding only, and a trial's do not depend on the others.
+
+    Parameters
+    ----------
+    learners
+        Nets with one hidden unit, of the same topology, class and way of updating (rates may
+        differ); each is left with its weights of about the end of its trial: trials end between
+        chunks of sequences.
+    rngs
+        What draws the sequences of each trial.
+    max_sequences
+        The cap.
+    window
+        Sequences averaged for one point of the error curve.
+    seeds
+        Only noted in the outcomes.
+    progress
+        Called now and then with the number of sequences presented to each running trial.
+
+    Returns
+    -------
+    outcomes
+        One a learner, in their order; `seconds` is a trial's share of the time.
+
+    Raises
+    ------
+    ValueError
+        If a trial cannot be run here, or the learners differ.
+    ImportError
+        If Numba is not installed.
+    """
+    cap = as_count("max_sequences", max_sequences, at_least=1)
+    window = as_count("window", window, at_least=1)
+    nets = list(learners)
+    _check(task, nets, len(rngs), None if seeds is None else len(seeds))
+    if not nets:
+        return []
+    loop = _loop(nets[0])
+    lanes = _Lanes.of(nets)
+    rates = _rates(nets)
+    running = list(range(len(nets)))
+    trials = [_Progress(_criterion(task), cap, window) for _ in nets]
+    steps = _steps(task)
+    while running:
+        began = time.perf_counter()
+        is_y = np.stack([rngs[i].integers(2, size=CHUNK) for i in running], axis=1)
+        losses, errors = np.empty(is_y.shape), np.empty(is_y.shape)
+        rate_h, rate_x, rate_k, rate_b = rates.flat()
+        loop(
+            *lanes.flat(),
+            rate_h,
+            rate_x[0],
+            rate_k,
+            rate_b,
+            is_y.astype(np.float64),
+            *steps,
+            losses,
+            errors,
+        )
+        took = (time.perf_counter() - began) / len(running)
+        for lane, i in enumerate(running):
+            trials[i].seconds += took
+            trials[i].see(losses[:, lane], errors[:, lane])
+        lanes.back([nets[i] for i in running])
+        staying = np.array([trials[i].ending is None for i in running])
+        if not staying.all():
+            lanes, rates = lanes.kept(staying), rates.kept(staying)
+            running = [i for i in running if trials[i].ending is None]
+        if progress is not None and running:
+            progress(trials[running[0]].presented)
+    return [trial.outcome(None if seeds is None else seeds[i]) for i, trial in enumerate(trials)]
+
+
+def _check(
+    task: TwoSequences, nets: list[RTRLNet | BPTTNet], n_rngs: int, n_seeds: int | None
+) -> None:
+    for name, length in (("rngs", n_rngs), ("seeds", n_seeds)):
+        if length is not None and length != len(nets):
+            raise ValueError(f"{name} has {length} entries; learners has {len(nets)}")
+    for each in nets:
+        why = unsupported(task, each)
+        if why is not None:
+            raise ValueError(f"learners cannot be run here: {why}")
+    kinds = {(type(each).__name__, each.updates, each.net) for each in nets}
+    if len(kinds) > 1:
+        raise ValueError("learners differ in class, updates or net; all must have the same")
+
+
+def _criterion(task: TwoSequences) -> RunOfRight:
+    if not isinstance(task.criterion, RunOfRight):
+        raise ValueError("task has a criterion that is not a run of right sequences")
+    return task.criterion
+
+
+def _steps(task: TwoSequences) -> tuple[int, int]:
+    """Return from which step on errors are injected, and from which on they are judged."""
+    first = task.p - 1 if task.errors == "last step" else 0
+    return first, task.p - 1 if _criterion(task).steps == "last" else 0
+
+
+@cache
+def _loops() -> ModuleType:
+    return import_module("lstmbook.remedies.loops")
+
+
+def _loop(learner: RTRLNet | BPTTNet) -> Callable[..., None]:
+    """Return the compiled loop; over a whole sequence RTRL's gradient is BPTT's."""
+    real_time = isinstance(learner, RTRLNet) and learner.updates == "every step"
+    found: Callable[..., None] = getattr(_loops(), "rtrl" if real_time else "bptt")
+    return found
