@@ -161,7 +161,9 @@ class Kernel:
     def sources(self) -> list[list[tuple[str, int]]]:
         """Of each hidden unit, its sources that stand in rows of lanes: (kind, number)."""
         net = self.net
-        common = [("x", m) for m in range(self.n_dense)] + [("y", m) for m in range(net.n_recurrent)]
+        common = [("x", m) for m in range(self.n_dense)] + [
+            ("y", m) for m in range(net.n_recurrent)
+        ]
         biased = (
             [net.cell_biases] * net.n_cells
             + [net.input_gate_biases] * net.n_input_gates

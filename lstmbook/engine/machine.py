@@ -8,6 +8,7 @@ environment has set these itself.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import llvmlite.binding as llvm
 
@@ -21,14 +22,15 @@ if "NUMBA_CPU_FEATURES" not in os.environ and llvm.get_process_triple().startswi
     os.environ["NUMBA_CPU_FEATURES"] = cpu_features()
 os.environ.setdefault("NUMBA_SLP_VECTORIZE", "1")
 
-import numba
-from numba.core import config
+import numba  # noqa: E402
+from numba.core import config  # noqa: E402
 
+_settings: Any = config
 if os.environ["NUMBA_SLP_VECTORIZE"] == "1":
-    config.SLP_VECTORIZE = 1
-if config.CPU_FEATURES is None and "NUMBA_CPU_FEATURES" in os.environ:
+    _settings.SLP_VECTORIZE = 1
+if _settings.CPU_FEATURES is None and "NUMBA_CPU_FEATURES" in os.environ:
     # Numba had been imported before: it takes the setting as long as nothing is compiled yet
-    config.CPU_FEATURES = os.environ["NUMBA_CPU_FEATURES"]
-    config.CPU_NAME = config.CPU_NAME or llvm.get_host_cpu_name()
+    _settings.CPU_FEATURES = os.environ["NUMBA_CPU_FEATURES"]
+    _settings.CPU_NAME = _settings.CPU_NAME or llvm.get_host_cpu_name()
 
 __all__ = ["numba"]

@@ -39,7 +39,7 @@ def below(draw: int, n: Any) -> int:
 fraction = draws.fraction
 
 
-class numba:  # noqa: N801 (it stands in for the package of that name)
+class numba:
     """Compiles nothing."""
 
     @staticmethod

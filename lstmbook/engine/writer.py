@@ -317,7 +317,7 @@ class Writer:
     # ---------------------------------------------------------------- errors, all lanes
 
     def narrow_outputs(self, lanes: str) -> None:
-        """Outputs, their errors and changes, where outputs are few: `eq-output-delta`."""
+        """Add outputs, their errors and changes, where outputs are few: `eq-output-delta`."""
         kernel, net, n = self.kernel, self.kernel.net, self.number
         with self.block(lanes):
             read = self.source()
@@ -380,7 +380,7 @@ class Writer:
             self.line(f"{self.at('arriving', c)} = {total}")
 
     def hidden_changes(self, lanes: str) -> None:
-        """What errors do inside blocks: `eq-output-gate`, `eq-state-error`."""
+        """Add what errors do inside blocks: `eq-output-gate`, `eq-state-error`."""
         kernel, net = self.kernel, self.kernel.net
         with self.block(lanes):
             rate = self.let("rate", self.at("rate"))
@@ -406,12 +406,15 @@ class Writer:
         kernel, net = self.kernel, self.kernel.net
         group = "G" if kernel.at_end else "W"
         jobs = [
-            (unit, m, *s) for unit, sources in enumerate(kernel.sources) for m, s in enumerate(sources)
+            (unit, m, *s)
+            for unit, sources in enumerate(kernel.sources)
+            for m, s in enumerate(sources)
         ]
         first_out = net.n_cells + net.n_input_gates
         for first in range(0, len(jobs), at_most):
             with self.block(lanes):
-                read, change = self.source(old), {}
+                read = self.source(old)
+                change: dict[tuple[str, int], str] = {}
 
                 def changing(row: str, i: int, change: dict[tuple[str, int], str] = change) -> str:
                     if (row, i) not in change:
@@ -421,11 +424,12 @@ class Writer:
                 for unit, m, kind, number in jobs[first : first + at_most]:
                     total = self.at(group, unit, m)
                     if unit < net.n_cells:
-                        total = f"fma({changing('change_c', unit)}, {self.at('ds_c', unit, m)}, {total})"
+                        ds = self.at("ds_c", unit, m)
+                        total = f"fma({changing('change_c', unit)}, {ds}, {total})"
                     elif unit < first_out:
-                        for c in np.flatnonzero(net.block_of == unit - net.n_cells):
-                            ds = self.at("ds_in", int(c), m)
-                            total = f"fma({changing('change_c', int(c))}, {ds}, {total})"
+                        for c in np.flatnonzero(net.block_of == unit - net.n_cells).tolist():
+                            ds = self.at("ds_in", c, m)
+                            total = f"fma({changing('change_c', c)}, {ds}, {total})"
                     else:
                         out = changing("change_out", unit - first_out)
                         total = f"fma({out}, {read(kind, number)}, {total})"
@@ -447,7 +451,7 @@ class Writer:
             self.line(f"w{c} = fma(d{c}, WX[o + {place['ds_c'] + c}], WX[o + {to + c}])")
         for b in range(net.n_input_gates):
             total = f"WX[o + {to + net.n_cells + b}]"
-            for c in np.flatnonzero(net.block_of == b):
+            for c in np.flatnonzero(net.block_of == b).tolist():
                 total = f"fma(d{c}, WX[o + {place['ds_in'] + c}], {total})"
             self.line(f"w{net.n_cells + b} = {total}")
         # all is read before anything is written, so that LLVM can join neighbours
@@ -472,7 +476,7 @@ class Writer:
             "",
             f"F = np.{self.kernel.dtype}",
             *(
-                f"{name} = F({'np.inf' if value == np.inf else '-np.inf' if value == -np.inf else repr(value)})"
+                f"{name} = F({repr(value).replace('inf', 'np.inf')})"
                 for value, name in self.constants.items()
             ),
             "jit = numba.njit(error_model='numpy', cache=True, nogil=True)",

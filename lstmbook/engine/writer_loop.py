@@ -139,7 +139,7 @@ def _shortcut_weights(writer: Writer, visit: str) -> None:
 
 
 def load(writer: Writer) -> None:
-    """A trial enters a lane: its weights and counters."""
+    """Write how a trial enters a lane: its weights and counters."""
     kernel = writer.kernel
     writer.line("@within")
     with writer.block("def weight(key, i, given, scale, GW, Q):"):
@@ -179,7 +179,7 @@ def load(writer: Writer) -> None:
 
 
 def dump(writer: Writer) -> None:
-    """A trial leaves a lane: its final weights are written out."""
+    """Write how a trial's final weights are copied out."""
     writer.line("@within")
     with writer.block(function("dump", "lane, t, ")):
         strides(writer)
@@ -189,7 +189,7 @@ def dump(writer: Writer) -> None:
 
 
 def begin(writer: Writer) -> None:
-    """A sequence begins: states to zero, and what the sequence will be."""
+    """Write how a sequence begins: states to zero, and what the sequence will be."""
     kernel = writer.kernel
     with writer.block(f"if {li('trial')} >= 0:"):
         writer.line(f"t = {li('trial')}")
@@ -230,7 +230,7 @@ def begin(writer: Writer) -> None:
 
 
 def _begin_adding(writer: Writer) -> None:
-    """Adding: a = T; the two marked places and the target."""
+    """Write adding (a = T): the two marked places and the target."""
     writer.line(f"length = {pi('a')} + below(word(key, counter), {pi('a')} // 10 + 1)")
     writer.line("first = below(word(key, counter + 1), 10)")
     writer.line(f"second = below(word(key, counter + 2), {pi('a')} // 2 - 2)")
@@ -250,7 +250,7 @@ def _begin_adding(writer: Writer) -> None:
 
 
 def fill(writer: Writer) -> None:
-    """The next n inputs of a lane (and, where each step has a target, one symbol more)."""
+    """Write how a lane's next n inputs are made (and one target more, if each step has one)."""
     kernel = writer.kernel
     more = " + 1" if kernel.every_step else ""
     with writer.block(f"if {li('trial')} >= 0:"):
@@ -287,8 +287,9 @@ def fill(writer: Writer) -> None:
             _fill_adding(writer)
         elif kernel.symbolic:
             writer.line(f"{li('last')} = SY[o + n - 1]")
-            with writer.block(f"if {li('length')} < {pi('n_inputs')}:"), writer.block(
-                "for j in range(n):"
+            with (
+                writer.block(f"if {li('length')} < {pi('n_inputs')}:"),
+                writer.block("for j in range(n):"),
             ):
                 writer.line("VI[lane * Q[7] + position + j] = SY[o + j]")
 
@@ -310,7 +311,7 @@ def _fill_adding(writer: Writer) -> None:
 
 
 def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
-    """Many outputs of one lane, side by side: `eq-output-delta`; sums in sixteen parts."""
+    """Write many outputs of one lane, side by side: `eq-output-delta`; sums in sixteen parts."""
     kernel, net = writer.kernel, writer.kernel.net
     n, width, count = writer.number, kernel.padded_outputs, net.n_outputs
     y, slope, delta, error, acc = 0, width, 2 * width, 3 * width, 4 * width
@@ -326,7 +327,7 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
         total = "KX[kq + k]" if net.shortcuts and kernel.symbolic else n(0)
         for i in range(len(own)):
             total = writer.let("n", f"fma(KX[ko + {i * width} + k], x{i}, {total})")
-        (value, steep), = writer.squash([(net.f_k, total)])
+        ((value, steep),) = writer.squash([(net.f_k, total)])
         writer.line(f"WS[{y} + k] = {value}")
         writer.line(f"WS[{slope} + k] = {steep}")
     with writer.block(f"for k in range({width}):"):
@@ -389,8 +390,8 @@ def _wide_sums(writer: Writer, delta: int, error: int, acc: int) -> None:
 
 
 def finish(writer: Writer) -> None:
-    """A sequence has ended: last changes, flush, verdict; the next sequence or trial begins."""
-    kernel, net = writer.kernel, writer.kernel.net
+    """Write the end of a sequence: last changes, flush, verdict; the next sequence or trial."""
+    kernel = writer.kernel
     with writer.block(f"if {li('trial')} >= 0 and {li('position')} == {li('length')}:"):
         writer.line(f"t = {li('trial')}")
         writer.line(f"n_in = {pi('n_inputs')}")
@@ -421,7 +422,7 @@ def finish(writer: Writer) -> None:
 
 
 def _last_step(writer: Writer) -> None:
-    """The error of the last step, for one lane."""
+    """Write what the error of the last step does, for one lane."""
     kernel, net = writer.kernel, writer.kernel.net
     one = "for l in range(lane, lane + 1):"
     if kernel.symbolic:
@@ -508,7 +509,7 @@ def _apply_sums(writer: Writer) -> None:
 
 
 def _tested(writer: Writer) -> None:
-    """A string was tried with the weights at rest."""
+    """Write what follows a string that was tried with the weights at rest."""
     with writer.block("if not right:"):
         writer.line(f"{li('testing')} = 0")
         writer.line(f"{writer.at('rate', lane='lane')} = F({pf(writer, 'learning_rate')})")
@@ -522,7 +523,7 @@ def _tested(writer: Writer) -> None:
 
 
 def _trained(writer: Writer) -> None:
-    """A sequence was learned: counts, curves, milestones, plateaus, verdict."""
+    """Write what follows a learned sequence: counts, curves, milestones, plateaus, verdict."""
     kernel = writer.kernel
     writer.line(f"{li('presented')} += 1")
     writer.line(f"{li('steps')} += {li('length')}")
@@ -551,7 +552,7 @@ def _trained(writer: Writer) -> None:
 
 
 def _curve(writer: Writer) -> None:
-    """The error curve, a bounded number of windows: full, neighbours are averaged."""
+    """Write the error curve: windows, of which neighbours are averaged when they are too many."""
     writer.line(f"{lf('loss')} += seq_loss")
     writer.line(f"{li('in_window')} += 1")
     with writer.block(f"if {li('in_window')} == {li('window')}:"):
@@ -568,7 +569,7 @@ def _curve(writer: Writer) -> None:
 
 
 def _milestones(writer: Writer) -> None:
-    """When learning was first seen, whatever the criterion."""
+    """Note when learning was first seen, whatever the criterion."""
     if writer.kernel.family != "strings":
         for i, tolerance in enumerate(TOLERANCES):
             run, found = li(f"run_{i}"), ri(f"tolerance_{i}")
@@ -580,14 +581,16 @@ def _milestones(writer: Writer) -> None:
     with writer.block(f"if {li('in_accuracy')} == 100:"):
         for i, share in enumerate(ACCURACIES):
             found = ri(f"accuracy_{i}")
-            with writer.block(f"if {li('right_accuracy')} >= {round(100 * share)} and {found} == 0:"):
+            with writer.block(
+                f"if {li('right_accuracy')} >= {round(100 * share)} and {found} == 0:"
+            ):
                 writer.line(f"{found} = presented - 99")
         writer.line(f"{li('in_accuracy')} = 0")
         writer.line(f"{li('right_accuracy')} = 0")
 
 
 def _plateau(writer: Writer) -> None:
-    """Sequential construction: a block is added where the error has stopped decreasing."""
+    """Write sequential construction: a block is added where the error has stopped decreasing."""
     net = writer.kernel.net
     writer.line(f"{lf('plateau_loss')} += seq_loss")
     writer.line(f"{li('in_plateau')} += 1")
@@ -602,7 +605,9 @@ def _plateau(writer: Writer) -> None:
             writer.line(f"{li('failed')} += 1")
         more = f"{li('failed')} >= {pi('patience')} and {li('blocks')} < {net.n_blocks}"
         with writer.block(f"if {more}:"):
-            writer.line(f"RI[t * {len(RI)} + {RI.index('added_0')} + min({li('blocks')}, 7)] = presented")
+            writer.line(
+                f"RI[t * {len(RI)} + {RI.index('added_0')} + min({li('blocks')}, 7)] = presented"
+            )
             first = writer.kernel.rows["active", 0, 0]
             lanes = writer.kernel.lanes
             writer.line(f"S[({first} + {li('blocks')}) * {lanes} + lane] = F(1)")
@@ -612,14 +617,14 @@ def _plateau(writer: Writer) -> None:
 
 
 def _next(writer: Writer) -> None:
-    """The trial goes on, or leaves its lane to the next."""
+    """Write that the trial goes on, or leaves its lane to the next."""
     with writer.block("if ending != 0:"):
         writer.line(f"leave(lane, ending, {ARGUMENTS})")
     begin(writer)
 
 
 def leave(writer: Writer) -> None:
-    """A trial's results are noted; the next one takes the lane, or it falls idle, all zero."""
+    """Write how results are noted and the next trial takes the lane, or it falls idle, all zero."""
     kernel = writer.kernel
     writer.line("@within")
     with writer.block(function("leave", "lane, ending, ")):
@@ -655,7 +660,7 @@ def leave(writer: Writer) -> None:
 
 
 def run(writer: Writer) -> None:
-    """The loop: so many steps that no lane's sequence ends within them, again and again."""
+    """Write the loop: so many steps that no lane's sequence ends within them, again and again."""
     kernel = writer.kernel
     each = f"for lane in range({kernel.lanes}):"
     writer.line("@jit")
@@ -691,7 +696,7 @@ def _copy(writer: Writer, to: str, start: str, count: int) -> None:
 
 
 def _resting_steps(writer: Writer) -> None:
-    """A chunk of steps without error: the weights rest, so inputs can be gathered beforehand."""
+    """Write a chunk of steps without error: weights rest, so inputs can be gathered before."""
     kernel, net, lanes = writer.kernel, writer.kernel.net, writer.kernel.lanes
     rows = kernel.rows
     late = kernel.idle_output_gates
@@ -746,7 +751,7 @@ def _gather(writer: Writer, n_in: int) -> None:
 
 def _transpose(writer: Writer, n_in: int) -> None:
     """Bring a step's gathered weights into rows of lanes."""
-    kernel, lanes = writer.kernel, writer.kernel.lanes
+    lanes = writer.kernel.lanes
     groups = _groups(n_in, 8)
     for g, units in enumerate(groups):
         writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 8}) & {PLACE}")
@@ -757,7 +762,7 @@ def _transpose(writer: Writer, n_in: int) -> None:
 
 def _transpose_back(writer: Writer, n_into: int) -> None:
     """Put a step's changes of partials side by side: CB[step, group, lane, 4]."""
-    kernel, net, lanes = writer.kernel, writer.kernel.net, writer.kernel.lanes
+    net, lanes = writer.kernel.net, writer.kernel.lanes
     groups = _groups(n_into, 4)
     for g, changes in enumerate(groups):
         writer.line(f"x = ((j * {len(groups)} + {g}) * {lanes * 4}) & {PLACE}")
@@ -786,7 +791,7 @@ def _scatter_chunk(writer: Writer, n_into: int) -> None:
 
 
 def _every_step(writer: Writer) -> None:
-    """Steps that each have an error: records are brought up to date when they are visited."""
+    """Write steps that each have an error: records are brought up to date when visited."""
     kernel, net, lanes = writer.kernel, writer.kernel.net, writer.kernel.lanes
     place, rows = kernel.record, kernel.rows
     every = f"for l in range({lanes}):"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def part_of(full, whole_net, net):
     steps = [replace(whole_net, blocks=whole_net.blocks[:n]) for n in range(net.n_blocks, 99)]
     steps = steps[: whole_net.n_blocks - net.n_blocks + 1]
     places = np.arange(steps[0].n_weights)
-    for smaller, larger in zip(steps, steps[1:], strict=False):
+    for smaller, larger in pairwise(steps):
         places = places_after(smaller, larger)[places]
     return as_weights(net, full.flat[places].copy())
 

@@ -133,3 +133,11 @@ def test_the_error_curve_and_milestones_are_the_references():
     assert len(ours.errors) == 13
     assert ours.errors[-1] < 0.25
     assert all(1 <= first <= 1300 for first in ours.within.values())
+
+
+def test_the_engine_is_imported_without_its_compiler():
+    program = "import sys, lstmbook.engine; print('numba' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False", answer.stderr

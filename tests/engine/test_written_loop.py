@@ -57,7 +57,8 @@ def random_topology(rng, n_inputs, n_outputs):
 
 def run_both(trials):
     kernel = kernel_of(trials[0], lanes=2)
-    return zip(engine_run(trials, kernel, interpreted(kernel)), map(reference_run, trials))
+    ours = engine_run(trials, kernel, interpreted(kernel))
+    return zip(ours, map(reference_run, trials), strict=True)
 
 
 @pytest.mark.parametrize("draw", range(4))
@@ -202,5 +203,3 @@ def test_impossible_trials_are_named(change, named):
     }
     with pytest.raises((TypeError, ValueError), match=named):
         Trial(**(good | change))
-
-
