@@ -24,28 +24,11 @@ exclude_patterns = ["**.ipynb_checkpoints"]
 """
 
 
-def write_notebook(path: Path, *cells: str) -> None:
-    """Write a notebook: a heading, then code cells."""
-    import nbformat
-
-    notebook = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_markdown_cell("# Explorables"),
-            *[nbformat.v4.new_code_cell(cell) for cell in cells],
-        ]
-    )
-    notebook.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(notebook, path)
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a built site whose page ``index.html`` shows every example."""
     import nbformat
+    from browser_support import write_notebook
     from nbclient import NotebookClient
 
     source = tmp_path_factory.mktemp("site")

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
-from browser_support import watch
-from conftest import HERE, write_notebook
+from browser_support import watch, write_notebook
 from playwright.sync_api import expect
 
 pytestmark = [
@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Session-scoped fixtures"),
 ]
 
-FIRST = f"import sys; sys.path.insert(0, {str(HERE)!r})\nfrom example import *"
+FIRST = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom example import *"
 
 
 def free_port():
