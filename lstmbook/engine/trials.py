@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lstmbook.abuse import Plateau
+from lstmbook.engine.dense import Adding
 from lstmbook.engine.draws import stream_key
 from lstmbook.engine.kernel import CHUNK, PF, PI, Kernel
 from lstmbook.lstm import Bias, Topology
@@ -102,12 +103,12 @@ def unsupported(trial: Trial) -> str | None:
         if not isinstance(criterion, AllRight) or criterion.is_right is not string_predicted:
             return "the criterion is not that every string is predicted"
         return None
-    if not isinstance(task, TwoSequences | RandomMiddle | RandomDistractors):
+    if not isinstance(task, TwoSequences | RandomMiddle | RandomDistractors | Adding):
         return f"{type(task).__name__} is not among the engine's tasks"
     if not isinstance(criterion, RunOfRight):
         return "the criterion is not a run of right sequences"
-    last = isinstance(task, TwoSequences | RandomMiddle) and task.errors == "last step"
-    if last and criterion.steps == "every" and task.p > 1:
+    late = isinstance(task, TwoSequences | RandomMiddle) and task.errors == "last step"
+    if late and criterion.steps == "every":
         return "errors are injected at the last step only but judged at every step"
     return None
 
@@ -129,14 +130,15 @@ def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
         RandomMiddle: "random middle",
         RandomDistractors: "random distractors",
         EmbeddedReber: "strings",
+        Adding: "adding",
     }[type(task)]
     every_step = getattr(task, "errors", "every step") == "every step"
-    every_step = every_step and family != "random distractors"
+    every_step = every_step and family not in ("random distractors", "adding")
     if lanes is None:
         lanes = LANES
     return Kernel(
-        net=_with_inputs(net, 1),
-        symbolic=True,
+        net=replace(net, n_inputs=1) if family != "adding" else net,
+        symbolic=family != "adding",
         family=family,
         every_step=every_step,
         at_end=every_step and trial.updates == "sequence end",
@@ -144,12 +146,6 @@ def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
         dtype=trial.dtype,
         lanes=as_count("lanes", lanes, at_least=1),
     )
-
-
-def _with_inputs(net: Topology, n_inputs: int) -> Topology:
-    from dataclasses import replace
-
-    return replace(net, n_inputs=n_inputs)
 
 
 @dataclass
@@ -227,6 +223,8 @@ def _numbers(trial: Trial, strings: _Strings) -> dict[str, float]:
         }
     if isinstance(task, RandomDistractors):
         numbers |= {"a": task.q, "b": task.p, "stop": task.stop}
+    elif isinstance(task, Adding):
+        numbers |= {"a": task.T}
     elif isinstance(task, TwoSequences | RandomMiddle):
         numbers |= {"b": task.p}
     elif isinstance(task, EmbeddedReber):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from lstmbook.engine.dense import Adding
 from lstmbook.engine.draws import Stream, fractions, stream_key
 from lstmbook.engine.trials import Trial
 from lstmbook.lstm import Weights, as_weights
@@ -49,6 +50,8 @@ def sequences(trial: Trial) -> Iterator[Sequence]:
             yield _random_distractors(task, stream)
         elif isinstance(task, TwoSequences | RandomMiddle):
             yield _prediction(task, stream)
+        elif isinstance(task, Adding):
+            yield _adding(task, stream)
         else:
             raise TypeError(f"task is {type(task).__name__}, which the engine does not know")
 
@@ -78,3 +81,10 @@ def _prediction(task: TwoSequences | RandomMiddle, stream: Stream) -> Sequence:
     mask = np.ones(task.p, dtype=np.bool_)
     mask[:-1] = task.errors == "every step"
     return Sequence(codes[:-1], one_hot(codes[1:], task.n_inputs), mask, task.n_inputs)
+
+
+def _adding(task: Adding, stream: Stream) -> Sequence:
+    length = task.T + stream.below(task.T // 10 + 1)
+    first, second = stream.below(10), stream.below(task.T // 2 - 1)
+    numbers = np.array([2.0 * stream.fraction() - 1.0 for _ in range(length)])
+    return task.sequence(numbers, first, second + (second >= first))

@@ -68,7 +68,7 @@ def n_real(writer: Writer) -> int:
 def strides(writer: Writer) -> None:
     """Add the lanes' strides in WX and KX."""
     kernel = writer.kernel
-    writer.line(f"XS = Q[4] * {kernel.record['size']}")
+    writer.line(f"XS = Q[4] * {kernel.record['size'] if kernel.symbolic else 0}")
     own = len(kernel.output_sources) if kernel.wide else 0
     shared = " + Q[4]" if kernel.symbolic and kernel.net.shortcuts else ""
     writer.line(f"KS = ({own}{shared}) * {kernel.padded_outputs}")
@@ -233,7 +233,7 @@ def _begin_adding(writer: Writer) -> None:
     """Write adding (a = T): the two marked places and the target."""
     writer.line(f"length = {pi('a')} + below(word(key, counter), {pi('a')} // 10 + 1)")
     writer.line("first = below(word(key, counter + 1), 10)")
-    writer.line(f"second = below(word(key, counter + 2), {pi('a')} // 2 - 2)")
+    writer.line(f"second = below(word(key, counter + 2), {pi('a')} // 2 - 1)")
     with writer.block("if second >= first:"):
         writer.line("second += 1")
     writer.line("counter += 3")

@@ -7,6 +7,7 @@ import pytest
 
 from lstmbook.abuse import Plateau
 from lstmbook.engine.compiled import interpreted
+from lstmbook.engine.dense import Adding
 from lstmbook.engine.trials import Trial, kernel_of, unsupported
 from lstmbook.lstm import Topology
 from lstmbook.tasks.criteria import RunOfRight
@@ -30,6 +31,7 @@ TASKS = {
     "1c": RandomDistractors(q=4, p=5, criterion=ANY),
     "1c, few symbols": RandomDistractors(q=12, p=2, criterion=ANY),
     "Reber": REBER,
+    "adding": Adding(T=20),
 }
 
 
