@@ -1,0 +1,136 @@
+"""The same work by other libraries: seconds of one core for a step of one trial.
+
+``python benchmarks/peers.py torch`` prints one peer's numbers as JSON (so that a peer may live in
+an environment of its own).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+)
+
+P = 100
+CELLS = 2
+
+
+def best_of(work: Callable[[], object], steps: float, repeats: int) -> float:
+    """Return CPU seconds a step, the best of some repeats after one to warm up."""
+    work()
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best / steps
+
+
+def torch_peer(n_inputs: int, T: int) -> dict[str, float]:
+    """PyTorch's nn.LSTM on the CPU: one sequence at a time, and batches of 20 (of one net)."""
+    import torch
+
+    torch.set_num_threads(1)
+    found = {}
+    for batch in (1, 20):
+        lstm = torch.nn.LSTM(n_inputs, CELLS, batch_first=True)
+        out = torch.nn.Linear(CELLS, 2)
+        learn = torch.optim.SGD([*lstm.parameters(), *out.parameters()], lr=0.01)
+        if n_inputs == 2:
+            x = torch.rand(batch, T, 2)
+        else:
+            x = torch.nn.functional.one_hot(torch.randint(P, (batch, T)), n_inputs).float()
+        target = torch.tensor([[1.0, 0.0]]).expand(batch, 2)
+
+        def work(x=x, target=target, lstm=lstm, out=out, learn=learn) -> None:
+            learn.zero_grad()
+            y = torch.sigmoid(out(lstm(x)[0][:, -1]))
+            (0.5 * (target - y) ** 2).sum().backward()
+            learn.step()
+
+        name = "PyTorch, batch 1" if batch == 1 else "PyTorch, batch of 20 (one net)"
+        found[name] = best_of(work, T * batch, 5)
+    return found
+
+
+def jax_peer(n_inputs: int, T: int) -> dict[str, float]:
+    """JAX: a scan over time, alone and vmapped over 20 trials with their own weights.
+
+    The papers' net; gradients by differentiation, once truncated as the papers do (with
+    stop_gradient) and once full. What inputs contribute is looked up before the scan.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_platforms", "cpu")
+    found = {}
+    for rule in ("truncated", "full"):
+        hold = jax.lax.stop_gradient if rule == "truncated" else (lambda y: y)
+
+        def predict(w, x, hold=hold):
+            def step(carry, from_input):
+                s, y = carry
+                net = (from_input + w["y"] @ hold(y)).reshape(3, CELLS)
+                y_in, y_out = jax.nn.sigmoid(net[1]), jax.nn.sigmoid(net[2])
+                s = s + y_in * (4.0 * jax.nn.sigmoid(net[0]) - 2.0)
+                y_c = y_out * (2.0 * jax.nn.sigmoid(s) - 1.0)
+                return (s, jnp.concatenate([y_c, y_in, y_out])), None
+
+            from_inputs = x @ w["x"] if n_inputs == 2 else w["x"][x]
+            start = jnp.zeros(CELLS), jnp.zeros(3 * CELLS)
+            (_, y), _ = jax.lax.scan(step, start, from_inputs)
+            return jax.nn.sigmoid(w["k"] @ y[:CELLS])
+
+        def learn(w, x, target, predict=predict):
+            gradient = jax.grad(lambda w: 0.5 * ((target - predict(w, x)) ** 2).sum())(w)
+            return jax.tree.map(lambda a, b: a - 0.01 * b, w, gradient)
+
+        for trials in (1, 20):
+            work = _jax_work(learn, n_inputs, T, trials)
+            name = "JAX scan" if trials == 1 else "JAX scan, vmap over 20 trials"
+            found[f"{name}, {rule}"] = best_of(work, T * trials, 8)
+    return found
+
+
+def _jax_work(learn, n_inputs: int, T: int, trials: int) -> Callable[[], object]:
+    """Return one update of so many trials, compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    keys = jax.random.split(jax.random.key(0), 4)
+    hidden = 3 * CELLS
+    w = {
+        "x": 0.1 * jax.random.normal(keys[0], (trials, n_inputs, hidden)),
+        "y": 0.1 * jax.random.normal(keys[1], (trials, hidden, hidden)),
+        "k": 0.1 * jax.random.normal(keys[2], (trials, 2, CELLS)),
+    }
+    if n_inputs == 2:
+        x = jax.random.normal(keys[3], (trials, T, 2))
+    else:
+        x = jax.random.randint(keys[3], (trials, T), 0, P)
+    target = jnp.tile(jnp.array([1.0, 0.0]), (trials, 1))
+    step = jax.jit(jax.vmap(learn))
+    if trials == 1:
+        w, x, target = jax.tree.map(lambda a: a[0], (w, x, target))
+        step = jax.jit(learn)
+    return lambda: jax.block_until_ready(step(w, x, target))
+
+
+PEERS = {"torch": torch_peer, "jax": jax_peer}
+
+
+if __name__ == "__main__":
+    peer = PEERS[sys.argv[1]]
+    rows = []
+    for kind, n_inputs in (("one-hot", P + 4), ("dense", 2)):
+        for T in (100, 1000):
+            for name, seconds in peer(n_inputs, T).items():
+                rows.append({"peer": name, "input": kind, "T": T, "seconds": seconds})
+    module = __import__(sys.argv[1])
+    print(json.dumps({"version": module.__version__, "rows": rows}))
