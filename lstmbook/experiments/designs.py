@@ -218,8 +218,8 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The name of its design: table/id."""
-        return f"{self.table}/{self.id}"
+        """The name of its design: table/id; of one that is in no table its id."""
+        return f"{self.table}/{self.id}" if self.table else self.id
 
 
 @dataclass(frozen=True)

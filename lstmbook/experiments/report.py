@@ -292,7 +292,7 @@ def report(
     for row in shown.rows:
         mine = [each for each in records if each.experiment == row.name]
         here = [each for each in mine if every or _is_current(row, each, asked)]
-        lines += _lines(row, here)
+        lines += _lines(row, here, asked)
         left_out += len(mine) - len(here)
     notes = []
     if left_out:
@@ -329,14 +329,14 @@ def _own_table(designs: list[Design]) -> PublishedTable:
     return PublishedTable("", "Experiments", "own designs", ("method",), plain)
 
 
-def _lines(row: Row, records: list[Record]) -> list[Line]:
-    """Return a row's lines; one without results if its own design has none."""
+def _lines(row: Row, records: list[Record], asked: set[str]) -> list[Line]:
+    """Return a row's lines; one without results if its own design, or all asked for, have none."""
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for each in records:
         groups.setdefault((each.options, each.dtype, each.engine), []).append(each)
     members = sorted(groups.values(), key=lambda group: _rank(row, group[0]))
     lines = [_line(row, group) for group in members]
-    if all(line.changed for line in lines):
+    if not lines or (not asked and all(line.changed for line in lines)):
         cap = row.design.max_sequences if row.design else None
         empty = Line(
             row.id, row.method, row.labels, row.source, row.published, None, cap, note=row.missing

@@ -126,13 +126,15 @@ def _check(path: Path) -> None:
                 f"reads {VERSION}); update lstmbook, or name another store"
             )
         problems = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        holds = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise StoreError(f"{path} is damaged ({error}); {advice}") from error
     finally:
         connection.close()
     if problems != ["ok"]:
         raise StoreError(f"{path} is damaged ({problems[0]}); {advice}")
-    if application != APPLICATION or version < 1:
+    # one that holds nothing was left by a process killed while it made the store
+    if (application != APPLICATION or version < 1) and (holds or application or version):
         raise StoreError(f"{path} is a database of something else; {advice}")
 
 

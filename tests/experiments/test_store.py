@@ -74,7 +74,7 @@ def test_another_trial_stands_beside_it(path, change):
 
 def test_an_impossible_record_is_not_written(path):
     with Store(path) as store:
-        with pytest.raises(ValueError, match="record cannot be kept .*ending"):
+        with pytest.raises(ValueError, match=r"record cannot be kept .*ending"):
             store.add(replace(RECORD, ending="bored"))
         assert store.count() == 0
         assert store.add(RECORD)
@@ -116,6 +116,17 @@ def test_a_cut_store_is_left_alone(path, length):
     filled(path)
     path.write_bytes(path.read_bytes()[:length])
     untouched(path, "is damaged|is not a store")
+
+
+def test_a_store_whose_making_was_cut_short_is_made(path):
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    assert path.stat().st_size
+    filled(path, 1)
+    with Store(path) as store:
+        assert store.count() == 1
 
 
 def test_something_else_is_left_alone(path):

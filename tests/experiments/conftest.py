@@ -1,0 +1,53 @@
+"""Small designs, and a learner in a module that other processes can import."""
+
+import sys
+import textwrap
+
+import pytest
+
+from lstmbook.experiments import designs
+
+LEARNER = '''
+    import numpy as np
+
+
+    class Habit:
+        """Predicts what it has lately been told, and nothing else."""
+
+        def __init__(self, task, rng, keep=0.8):
+            self.keep, self.habit = keep, rng.random(task.n_outputs)
+
+        def learn(self, sequence):
+            outputs = self.predict(sequence)
+            self.habit = self.keep * self.habit + (1 - self.keep) * sequence.targets[-1]
+            return outputs
+
+        def predict(self, sequence):
+            return np.tile(self.habit, (len(sequence), 1))
+'''
+
+
+@pytest.fixture
+def Habit(tmp_path, monkeypatch):
+    """A reader's own learner, of ten lines, in a module on the path."""
+    (tmp_path / "habits.py").write_text(textwrap.dedent(LEARNER))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "habits", raising=False)
+    import habits
+
+    yield habits.Habit
+    sys.modules.pop("habits", None)
+
+
+@pytest.fixture
+def compiled():
+    """A design for the compiled engine, a moment for some dozen trials."""
+    design = designs.design("table2/q50-p50").with_task(q=1, p=2).with_options(learning_rate=0.5)
+    return designs.replace(design.with_criterion(tolerance=0.3, run=20), max_sequences=700)
+
+
+@pytest.fixture
+def readable():
+    """A design that only the reference can run, some ten milliseconds a trial."""
+    design = designs.design("table1/lstm-p100-thesis").with_task(p=3)
+    return designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)

@@ -1,0 +1,112 @@
+"""The commands run, keep, go on, print, and name what is wrong."""
+
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from lstmbook import cli
+from lstmbook.experiments import commands, designs
+from lstmbook.experiments.runner import Progress
+
+
+def lstmbook(*words):
+    return CliRunner().invoke(cli.app, [str(word) for word in words], prog_name="lstmbook")
+
+
+@pytest.fixture
+def small(monkeypatch, readable, compiled):
+    """Table 2 with rows of a moment."""
+    whole = designs.table("table2")
+    rows = list(whole.rows)
+    for i, design in enumerate((readable, compiled)):
+        rows[i] = replace(rows[i], design=replace(design, name=rows[i].name))
+    shrunk = replace(whole, rows=tuple(rows[:2]))
+    table = designs.table
+    for place in ("designs", "report"):
+        monkeypatch.setattr(
+            f"lstmbook.experiments.{place}.table",
+            lambda name: shrunk if name == "table2" else table(name),
+        )
+
+
+def test_reproduce_keeps_prints_and_goes_on(small, tmp_path):
+    store = tmp_path / "s.sqlite"
+    words = ("reproduce", "table2", "--jobs", 1, "--store", store)
+    first = lstmbook(*words, "--trials", 2)
+    assert first.exit_code == 0, first.output
+    assert "table2: 4 of 4 trials" in first.output
+    assert "trials a minute, about 0:" in first.output
+    assert f"kept in {store}" in first.output
+    again = lstmbook(*words, "--trials", 3, "--rows", "q50-p50")
+    assert "2 of 3 trials, 2 kept from before" in again.output
+    shown = lstmbook("results", "table2", "--store", store)
+    assert shown.exit_code == 0
+    assert shown.output.strip() in again.output
+    assert lstmbook("results", "--store", store).output.count("Experiment ") == 4
+    marked = lstmbook("results", "table2", "--format", "markdown", "--store", store)
+    assert "| q50-p50 |" in marked.output
+    assert "q50-p50," in lstmbook("results", "table2", "--format", "csv", "--store", store).output
+    drawn = lstmbook("results", "table2", "--figure", tmp_path / "f.png", "--store", store)
+    assert drawn.exit_code == 0
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("reproduce", "tabel2"), 2, "do you mean table2"),
+        (("reproduce", "table2", "--rows", "q50"), 2, "row is 'q50'"),
+        (("reproduce", "table2", "--trials", "0"), 2, "--trials"),
+        (("reproduce", "table2", "--dtype", "int8"), 2, "--dtype"),
+        (("results", "tabel2"), 2, "do you mean table2"),
+        (("results", "--figure", "a.png"), 2, "name it"),
+    ],
+)
+def test_wrong_usage(words, code, message, tmp_path):
+    (tmp_path / "s.sqlite").touch()
+    done = lstmbook(*words, "--store", tmp_path / "s.sqlite")
+    assert done.exit_code == code
+    assert message in done.output
+
+
+def test_a_store_that_is_none(tmp_path):
+    none = tmp_path / "none"
+    assert "there are no results in" in lstmbook("results", "--store", none).output
+    none.write_text("my thesis")
+    for words in (("reproduce", "table2", "--trials", "1"), ("results",)):
+        done = lstmbook(*words, "--store", none)
+        assert done.exit_code == 1
+        assert "is not a store of results" in done.output
+    assert none.read_text() == "my thesis"
+
+
+def test_the_default_store_is_the_users(monkeypatch, tmp_path):
+    monkeypatch.delenv("LSTMBOOK_STORE", raising=False)
+    assert commands.default_store().name == "results.sqlite"
+    monkeypatch.setenv("LSTMBOOK_STORE", str(tmp_path / "mine"))
+    assert commands.default_store() == tmp_path / "mine"
+
+
+def test_an_interrupt_has_an_exit_code_of_its_own(monkeypatch, tmp_path):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lstmbook.experiments.runner.run", interrupted)
+    done = lstmbook("reproduce", "table2", "--store", tmp_path / "s.sqlite")
+    assert done.exit_code == 130
+    assert "the same command goes on" in done.output
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (Progress(0, 4, 0, 0.0, 1.0), "the first ones are under way"),
+        (Progress(2, 4, 2, 0.0, 1.0), "2 kept from before"),
+        (Progress(0, 4, 0, 0.0, 1.0, "compiling"), "compiling"),
+        (Progress(2, 4, 0, 0.25, 60.0), "2.0 trials a minute, about 3:00 left"),
+        (Progress(4, 4, 0, 1.0, 60.0), "60 s"),
+    ],
+)
+def test_pace_in_words(at, words):
+    assert commands._pace(at) == words

@@ -1,0 +1,266 @@
+"""A trial's bits depend on nothing but its design, dtype and seed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+
+from lstmbook.abuse import Scheduled, thesis_schedule
+from lstmbook.experiments import designs, runner
+from lstmbook.experiments.runner import run
+from lstmbook.experiments.store import Store, StoreError
+from lstmbook.experiments.trials import REFERENCE, job, perform
+from lstmbook.lstm import initial_weights
+from lstmbook.protocols import Learner, run_trial
+from lstmbook.truncated_learning import LSTM
+
+
+def test_the_engine_runs_what_it_can(compiled, readable, Habit):
+    assert job(compiled, 0).engine.startswith("engine ")
+    assert job(readable, 0).engine == REFERENCE
+    assert job(readable, 0, "float32").dtype == "float64"
+    assert job(compiled.with_learner(Habit), 0).engine == REFERENCE
+    assert all(job(row.design, 0).compiled for row in designs.table("table2").rows)
+
+
+def test_endings_differ_from_seed_to_seed(compiled, readable):
+    """What follows would prove little if all trials were alike."""
+    for design in (compiled, readable):
+        records = run(design, trials=12, jobs=1)
+        assert [each.seed for each in records] == list(range(12))
+        assert len({(each.sequences, each.errors) for each in records}) == 12
+        assert {each.ending for each in records} == {"success", "cap"}
+
+
+def test_a_reference_trial_is_what_run_trial_makes_of_it(readable):
+    recipe, task = readable.learner, readable.task
+    (record,) = run(readable, trials=1, seed=5, jobs=1)
+    weights = initial_weights(recipe.net, stream(5, 1), scale=recipe.scale)
+    learner = Scheduled(
+        LSTM(recipe.net, weights, recipe.learning_rate), thesis_schedule(recipe.net)
+    )
+    outcome = run_trial(task, learner, stream(5, 2), max_sequences=110)
+    assert (record.ending, record.sequences) == (outcome.ending, outcome.sequences)
+    assert record.errors == tuple(outcome.errors)
+
+
+def stream(seed, number):
+    return np.random.default_rng([seed, number])
+
+
+def test_the_same_bits_whoever_runs_them(compiled, readable, Habit, tmp_path):
+    everything = [compiled, readable, compiled.with_learner(Habit, keep=0.5)]
+    here = run(everything, trials=18, jobs=1)
+    assert len(here) == 54
+    assert run(everything, trials=18, jobs=2) == here
+    assert run(everything, trials=18, jobs=2, store=tmp_path / "s.sqlite") == here
+    with ThreadPoolExecutor(2) as threads:
+        assert run(everything, trials=18, executor=threads) == here
+    # one by one, backwards
+    alone = [next(perform([job(compiled, seed)])) for seed in (17, 3)]
+    assert alone == [here[17], here[3]]
+
+
+def test_float32_is_kept_apart(compiled, tmp_path):
+    path = tmp_path / "s.sqlite"
+    run(compiled, trials=2, jobs=1, store=path)
+    (single,) = run(compiled, trials=1, jobs=1, dtype="float32", store=path)
+    assert single.dtype == "float32"
+    with Store(path) as store:
+        assert store.count() == 3
+
+
+def test_what_is_kept_is_not_run_again(readable, tmp_path, monkeypatch):
+    path = tmp_path / "s.sqlite"
+    first = run(readable, trials=5, jobs=1, store=path)
+    seen = []
+    more = run(readable, trials=8, jobs=1, store=path, progress=seen.append)
+    assert more[:5] == first
+    assert [each.done for each in seen] == [5, 6, 7, 8]
+    assert {each.kept for each in seen} == {5}
+    assert [each.share for each in seen] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    assert seen[-1].left == 0
+    assert seen[0].left is None
+    monkeypatch.setattr(runner, "_execute", None)
+    assert run(readable, trials=8, jobs=1, store=path) == more
+    with Store(path) as store:
+        assert run(readable, trials=8, store=store) == more
+        assert store.count() == 8
+
+
+def in_a_notebook(monkeypatch):
+    """Return a learner as a notebook has it: in __main__, which other processes cannot import."""
+
+    class Mine:
+        def __init__(self, task, rng):
+            self.n = task.n_outputs
+
+        def learn(self, sequence):
+            return self.predict(sequence)
+
+        def predict(self, sequence):
+            return sequence.targets * 0 + 0.5
+
+    Mine.__module__, Mine.__qualname__ = "__main__", "Mine"
+    monkeypatch.setattr(sys.modules["__main__"], "Mine", Mine, raising=False)
+    return Mine
+
+
+def test_a_learner_of_a_notebook_runs_in_process(readable, compiled, monkeypatch):
+    mine = readable.with_learner(in_a_notebook(monkeypatch))
+    assert isinstance(mine.learner.build(readable.task, None), Learner)
+    records = run([mine, compiled, readable], trials=2, jobs=2)
+    assert [each.method for each in records] == ["Mine"] * 2 + ["LSTM"] * 2 + [readable.method] * 2
+    with ThreadPoolExecutor(1) as threads:
+        assert run(mine, trials=2, executor=threads) == records[:2]
+
+
+def test_it_does_not_travel(readable, monkeypatch):
+    mine = readable.with_learner(in_a_notebook(monkeypatch))
+
+    class Far(ThreadPoolExecutor.__base__):
+        pass
+
+    with pytest.raises(ValueError, match=r"Mine cannot go to the executor: it is defined in a not"):
+        run(mine, trials=2, executor=Far())
+
+
+def test_an_error_of_a_learner_is_shown_and_the_rest_kept(readable, tmp_path):
+    def moody(task, rng):
+        if rng.random() < 0.3:
+            raise RuntimeError("not today")
+        return readable.learner.build(task, rng)
+
+    path = tmp_path / "s.sqlite"
+    with pytest.raises(RuntimeError, match="not today"):
+        run(readable.with_learner(moody), trials=20, jobs=1, store=path)
+    with Store(path) as store:
+        assert 0 < store.count() < 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"designs": "table9"}, "table is 'table9'; there are table1"),
+        ({"designs": "table2/q5"}, "row is 'q5'"),
+        ({"designs": "table1/rcc"}, "row is 'rcc'"),
+        ({"designs": []}, "designs is empty"),
+        ({"trials": 0}, "trials is 0; it must be at least 1"),
+        ({"jobs": 0}, "jobs is 0; it must be at least 1"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
+        ({"dtype": "float16"}, "dtype is 'float16'; it must be one of 'float32', 'float64'"),
+    ],
+)
+def test_impossible_runs(settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(**({"designs": "table2/q50-p50", "trials": 1} | settings))
+
+
+def test_a_store_that_is_none(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(StoreError, match="is not a store of results"):
+        run("table2/q50-p50", trials=1, store=tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+SCRIPT = """
+import sys
+from lstmbook.experiments import designs, report
+from lstmbook.experiments.runner import run
+
+if __name__ == "__main__":
+    design = designs.design("table1/lstm-p100-thesis").with_task(p=3)
+    design = designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)
+    run(design, trials=24, jobs=int(sys.argv[2]), store=sys.argv[1])
+    print(report.report([design], sys.argv[1]))
+"""
+
+
+def started(tmp_path, store, jobs):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, str(script), str(store), str(jobs)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def kept(store):
+    """Return the trials of a store, by what defines them."""
+    if not store.exists():
+        return {}
+    with Store(store) as opened:
+        records = list(opened.records())
+    found = {(each.options, each.dtype, each.engine, each.seed): each for each in records}
+    assert len(found) == len(records)
+    return found
+
+
+def wait_for(store, n, process):
+    """Wait until a store has more than n trials, or the process has ended."""
+    until = time.monotonic() + 60
+    while len(kept(store)) <= n and process.poll() is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("jobs", "kills"), [(1, 3), (2, 2)])
+def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, jobs, kills):
+    """Kill a run at random moments and start it again: the same table as without a kill."""
+    whole = started(tmp_path, tmp_path / "whole.sqlite", 1)
+    store, so_far = tmp_path / "s.sqlite", {}
+    for _ in range(kills):
+        process = started(tmp_path, store, jobs)
+        wait_for(store, len(so_far), process)
+        time.sleep(random.uniform(0, 0.2))
+        workers = psutil.Process(process.pid).children(recursive=True)
+        assert process.poll() is None, "the run ended before it was killed: give it more to do"
+        seen = kept(store)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        # the workers go with it
+        assert psutil.wait_procs(workers, timeout=5)[1] == []
+        now = kept(store)
+        assert seen.items() <= now.items()
+        assert so_far.items() <= now.items()
+        so_far = now
+    last = started(tmp_path, store, jobs)
+    text, problems = last.communicate(timeout=60)
+    assert last.returncode == 0, problems
+    assert kept(store) == kept(tmp_path / "whole.sqlite")
+    assert len(kept(store)) == 24
+    assert text == whole.communicate(timeout=60)[0]
+    assert "24  " in text
+
+
+def test_an_interrupt_stops_it_and_its_workers(tmp_path):
+    store = tmp_path / "s.sqlite"
+    words = ["reproduce", "table1", "--rows", "lstm-p100-thesis", "--trials", "4", "--jobs", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lstmbook", *words, "--store", str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until = time.monotonic() + 30
+    while len(workers := psutil.Process(process.pid).children(recursive=True)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)  # what Ctrl+C does
+    _, problems = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "stopped; what has ended is in" in problems
+    assert "Traceback" not in problems
+    assert psutil.wait_procs(workers, timeout=5)[1] == []
