@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from lstmbook.experiments import commands
+
 # What only one command needs is imported by that command, so that `--help` is quick.
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -304,6 +306,9 @@ def run_tests(
         fail(str(error))
     if not passed:
         raise typer.Exit(1)
+
+
+commands.register(app)
 
 
 def main() -> None:

@@ -43,11 +43,19 @@ def Habit(tmp_path, monkeypatch):
 def compiled():
     """A design for the compiled engine, a moment for some dozen trials."""
     design = designs.design("table2/q50-p50").with_task(q=1, p=2).with_options(learning_rate=0.5)
-    return designs.replace(design.with_criterion(tolerance=0.3, run=20), max_sequences=700)
+    design = design.with_criterion(tolerance=0.3, run=20)
+    return designs.replace(design, max_sequences=700, trials=18)
 
 
 @pytest.fixture
 def readable():
     """A design that only the reference can run, some ten milliseconds a trial."""
     design = designs.design("table1/lstm-p100-thesis").with_task(p=3)
-    return designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)
+    design = design.with_criterion(tolerance=0.6, run=12)
+    return designs.replace(design, max_sequences=110, trials=4)
+
+
+@pytest.fixture
+def everything(compiled, readable, Habit):
+    """Designs for the engine (more trials than lanes), the reference, and an own learner."""
+    return [compiled, readable, readable.with_learner(Habit, keep=0.5)]

@@ -110,3 +110,11 @@ def test_an_interrupt_has_an_exit_code_of_its_own(monkeypatch, tmp_path):
 )
 def test_pace_in_words(at, words):
     assert commands._pace(at) == words
+
+
+@pytest.mark.parametrize("command", ["reproduce", "results"])
+def test_help_shows_examples(command):
+    shown = lstmbook(command, "--help")
+    assert shown.exit_code == 0
+    assert "Examples" in shown.output
+    assert shown.output.count(f"lstmbook {command}") >= 3  # the usage and two examples
