@@ -40,7 +40,6 @@ suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]
 
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-python_maximum_signature_line_length = 90
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 # a name is documented in the module that defines it, not where it is handed on

@@ -91,12 +91,17 @@ def watch(page: Page) -> Watch:
     return seen
 
 
-def axe_violations(page: Page, selector: str | None = None) -> dict[str, list[str]]:
-    """Return axe-core's violations, rule by rule, with the elements they are on."""
+def axe_violations(
+    page: Page, selector: str | None = None, options: dict[str, Any] | None = None
+) -> dict[str, list[str]]:
+    """Return axe-core's violations, rule by rule, with the elements they are on.
+
+    `selector` limits it to a part of the page; `options` are axe's own.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
     context = None if selector is None else {"include": [[selector]]}
-    found = Axe().run(page, context=context).response["violations"]
+    found = Axe().run(page, context=context, options=options).response["violations"]
     return {
         rule["id"]: [" ".join(map(str, node["target"])) for node in rule["nodes"]] for rule in found
     }
