@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmbook.validation import Array, as_array, as_number
+from lstmbook.sequences import as_choice
+from lstmbook.squashing import Squashing, squashing
+from lstmbook.validation import Array, as_array, as_count, as_number
+
+GATES = ("none", "input gate", "output gate", "both gates")
 
 
 def self_flow(slope: Array, w: float) -> Array:
@@ -57,6 +61,62 @@ def carousel(x: Array, start: float = 0.0) -> Array:
     for t in range(1, len(x) + 1):
         y[t] = y[t - 1] + x[t - 1]
     return y
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A unit left alone with its self-connection.
+
+    Attributes
+    ----------
+    y
+        Its activation at steps 0 .. T, shape (T + 1,).
+    flow
+        d y(T) / d y(T - q) for q = 0 .. T: what is left of an error q steps before, shape (T + 1,).
+    """
+
+    y: Array
+    flow: Array
+
+
+def alone(w: float, start: float, T: int, f: Squashing | str = "identity") -> Alone:
+    """Run one unit without input, y(t) = f(w y(t-1)), and an error back through it.
+
+    Parameters
+    ----------
+    w
+        The self-weight.
+    start
+        The activation at step 0.
+    T
+        How many steps.
+    f
+        The squashing function, or its name.
+    """
+    w, T, f = as_number("w", w), as_count("T", T, at_least=1), squashing(f)
+    net, y = np.empty(T), np.empty(T + 1)
+    y[0] = as_number("start", start)
+    for t in range(1, T + 1):
+        net[t - 1] = w * y[t - 1]
+        y[t] = f(net[t - 1])
+    return Alone(y=y, flow=self_flow(f.slope(net[::-1]), w))
+
+
+def tolerance(q: int, factor: float = 2.0) -> tuple[float, float]:
+    """Return the least and the largest w > 0 with w^q between 1 / factor and factor.
+
+    `eq-departure`: w^q = exp(q ln w), so that both ends approach 1 -+ ln(factor) / q.
+
+    Parameters
+    ----------
+    q
+        The number of steps.
+    factor
+        How much an error may shrink or grow, above 1.
+    """
+    q, factor = as_count("q", q, at_least=1), as_number("factor", factor, above=1)
+    end = float(np.log(factor) / q)
+    return float(np.exp(-end)), float(np.exp(end))
 
 
 @dataclass(frozen=True)
@@ -150,3 +210,111 @@ def output_weight_conflict(
     target = as_array("target", target, y.shape)
     gate = np.ones_like(y) if y_out is None else as_array("y_out", y_out, y.shape)
     return _conflict(as_number("w", w), gate * y, target)
+
+
+def let_through(T: int, gates: str = "none", later: float = 1.0) -> float:
+    """Return P of `eq-compromise`: how much the errand's output weight multiplies, in the mean.
+
+    The errand: x(1) is +-1 and has to come out at step T; x(2) .. x(T) are +-later, of random
+    signs, and mean nothing; at steps 1 .. T - 1 the output has to be 0. With z(t) the sum of the
+    inputs let in, and y_out(t) the output gate, P is the mean of the sum of (y_out(t) z(t))^2.
+
+    Parameters
+    ----------
+    T
+        The length of the errand.
+    gates
+        Which gates do their work, one of `GATES`. An input gate lets in x(1) only, an output gate
+        lets out y(T) only.
+    later
+        The size of the later inputs.
+    """
+    y_in, y_out = _gates(as_count("T", T, at_least=1), gates)
+    later = as_number("later", later, at_least=0)
+    size = np.where(np.arange(T) == 0, 1.0, later)
+    return float(np.sum(y_out * np.cumsum((y_in * size) ** 2)))
+
+
+def errand_loss(w: Array | float, P: float) -> Array:
+    """Return the errand's expected loss, 1/2 (1 - 2 w + P w^2): `eq-compromise`.
+
+    Parameters
+    ----------
+    w
+        The product of input weight and output weight, any shape.
+    P
+        What `let_through` returns.
+    """
+    w = np.asarray(w, dtype=np.float64)
+    return 0.5 * (1.0 - 2.0 * w + as_number("P", P, above=0) * w**2)
+
+
+def _gates(T: int, gates: str) -> tuple[Array, Array]:
+    """Return the activations of an input gate and an output gate that serve the errand."""
+    as_choice("gates", gates, GATES)
+    y_in, y_out = np.ones(T), np.ones(T)
+    if gates in ("input gate", "both gates"):
+        y_in[1:] = 0.0
+    if gates in ("output gate", "both gates"):
+        y_out[:-1] = 0.0
+    return y_in, y_out
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What became of the two weights while they were learned.
+
+    Attributes
+    ----------
+    w_in, w_out
+        Input weight and output weight before each sequence and at the end, shape (n + 1,).
+    loss
+        Half the squared error of each sequence, shape (n,).
+    """
+
+    w_in: Array
+    w_out: Array
+    loss: Array
+
+
+def learn_errand(
+    rng: np.random.Generator,
+    T: int,
+    *,
+    n_sequences: int,
+    learning_rate: float,
+    gates: str = "none",
+    later: float = 1.0,
+) -> Learning:
+    """Learn the errand of `let_through` by gradient descent on both weights of a carousel.
+
+    Weights start uniform in [0.1, 0.9] and change after each sequence, along the exact gradient;
+    gates do their work from the start and learn nothing.
+
+    Parameters
+    ----------
+    rng
+        Draws the weights and the sequences.
+    T, gates, later
+        As in `let_through`.
+    n_sequences
+        How many sequences are shown.
+    learning_rate
+        What the gradient is multiplied with.
+    """
+    y_in, y_out = _gates(as_count("T", T, at_least=1), gates)
+    n = as_count("n_sequences", n_sequences, at_least=1)
+    learning_rate = as_number("learning_rate", learning_rate, above=0)
+    size = np.where(np.arange(T) == 0, 1.0, as_number("later", later, at_least=0))
+    w_in, w_out, loss = np.empty(n + 1), np.empty(n + 1), np.empty(n)
+    w_in[0], w_out[0] = rng.uniform(0.1, 0.9, 2)
+    for i in range(n):
+        x = size * rng.choice([-1.0, 1.0], T)
+        z = carousel(y_in * x)[1:]  # the activation is w_in z
+        e = -w_out[i] * w_in[i] * y_out * z
+        e[-1] += x[0]
+        loss[i] = 0.5 * e @ e
+        both = float(e @ (y_out * z))
+        w_in[i + 1] = w_in[i] + learning_rate * w_out[i] * both
+        w_out[i + 1] = w_out[i] + learning_rate * w_in[i] * both
+    return Learning(w_in, w_out, loss)

@@ -13,7 +13,9 @@ import numpy as np
 from lstmbook import squashing as squash
 from lstmbook.sequences import BoolArray
 from lstmbook.squashing import Squashing, squashing
-from lstmbook.validation import Array, as_array, as_count
+from lstmbook.validation import Array, as_array, as_count, as_number
+
+_SHUT, _OPEN = -800.0, 800.0  # net inputs at which a logistic gate is exactly 0 and 1
 
 
 def gate(net: Array, f: Squashing = squash.logistic) -> Array:
@@ -170,3 +172,148 @@ def carousel_flow(trace: BlockTrace, t: int, q: int) -> CarouselFlow:
         to_cell=entering * trace.g.slope(net_c) * trace.y_in[leaves],
         to_input_gate=entering * trace.g(net_c) * squash.logistic.slope(trace.net_in[leaves]),
     )
+
+
+def overwrite(values: Array, strength: float, feedback: float = 0.0) -> Array:
+    """Return what a cell holds after each of a series of writes, its gates fully open.
+
+    At each write net_c = strength v - feedback y_c, where y_c = h(s) is the cell's own output of
+    the step before: a recurrent weight of -feedback from the cell to itself.
+
+    Parameters
+    ----------
+    values
+        The values v to be written, one after the other, shape (n,).
+    strength
+        The weight of a value on the cell's net input.
+    feedback
+        What the cell's own output takes away.
+
+    Returns
+    -------
+    s
+        The internal state before the first write and after each, shape (n + 1,).
+    """
+    values = as_array("values", values, (None,))
+    strength, feedback = as_number("strength", strength), as_number("feedback", feedback)
+    s, y_in = np.zeros(len(values) + 1), np.ones(())
+    for i, value in enumerate(values):
+        net_c = strength * value - feedback * cell_output(np.ones(()), s[i])
+        s[i + 1] = internal_state(s[i], y_in, net_c)
+    return s
+
+
+def block_codes(n_symbols: int, n_cells: int, *, strength: float = 2.0, lag: int = 100) -> Array:
+    """Write each of several symbols into a block, wait, and return what the block then lets out.
+
+    One cell gets net inputs spread evenly over [-strength, strength]; two cells get points spread
+    evenly over a circle of that radius. Both gates are the block's only ones: the input gate is
+    open at step 1, the output gate at the last step.
+
+    Parameters
+    ----------
+    n_symbols
+        How many symbols, 2 or more.
+    n_cells
+        The size of the block, 1 or 2.
+    strength
+        The largest net input.
+    lag
+        Steps between writing and reading; meanwhile the cells' net inputs are random.
+
+    Returns
+    -------
+    codes
+        Outputs y_c of the cells for each symbol, shape (n_symbols, n_cells).
+    """
+    n = as_count("n_symbols", n_symbols, at_least=2)
+    n_cells = as_count("n_cells", n_cells, at_least=1, at_most=2)
+    lag = as_count("lag", lag, at_least=1)
+    angle = 2 * np.pi * (np.arange(n) + 0.5) / n
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    if n_cells == 1:
+        points = np.linspace(-1, 1, n)[:, None]
+    net_c = np.random.default_rng(0).normal(size=(lag + 1, n_cells))
+    net_in, net_out = np.full(lag + 1, _SHUT), np.full(lag + 1, _SHUT)
+    net_in[0], net_out[-1] = _OPEN, _OPEN
+    codes = np.empty((n, n_cells))
+    for i, point in enumerate(as_number("strength", strength, above=0) * points):
+        net_c[0] = point
+        codes[i] = run_block(net_in, net_out, net_c).y_c[-1]
+    return codes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Output units that read a block, one for each symbol.
+
+    Attributes
+    ----------
+    W, b
+        Their weights and biases, shapes (n_symbols, n_cells) and (n_symbols,).
+    y
+        Their activations, shape (n_symbols, n_symbols): a row for each symbol that was stored.
+    """
+
+    W: Array
+    b: Array
+    y: Array
+
+    @property
+    def worst(self) -> Array:
+        """The largest error of any output for each stored symbol, shape (n_symbols,)."""
+        worst: Array = np.abs(np.eye(len(self.y)) - self.y).max(axis=1)
+        return worst
+
+
+def read_symbols(codes: Array, *, decay: float = 1e-5, n_steps: int = 60) -> Reading:
+    """Fit a logistic output unit to each symbol: 1 for its own code and 0 for all others.
+
+    Logistic regression by Newton's method; the little weight decay keeps the weights finite where
+    a symbol can be told apart perfectly.
+
+    Parameters
+    ----------
+    codes
+        What the block lets out for each symbol, shape (n_symbols, n_cells).
+    decay
+        The weight decay.
+    n_steps
+        Newton steps.
+    """
+    codes = as_array("codes", codes, (None, None))
+    n, n_cells = codes.shape
+    decay = as_number("decay", decay, above=0)
+    sources = np.concatenate([codes, np.ones((n, 1))], axis=1)
+    W = np.zeros((n, n_cells + 1))
+    for _ in range(as_count("n_steps", n_steps, at_least=1)):
+        y = squash.logistic(W @ sources.T)
+        gradient = (np.eye(n) - y) @ sources - decay * W
+        curvature = np.einsum("kt,ti,tj->kij", y * (1 - y), sources, sources)
+        move = np.linalg.solve(curvature + decay * np.eye(n_cells + 1), gradient[:, :, None])
+        # a step of bounded length: Newton's own overshoots where the units are saturated
+        size = np.abs(move).max(axis=1, keepdims=True)
+        W += (move * np.minimum(1.0, 2.0 / np.maximum(size, 1e-300)))[:, :, 0]
+    return Reading(W=W[:, :-1], b=W[:, -1], y=squash.logistic(W @ sources.T).T)
+
+
+def drift(net_in: float, net_c: Array, *, g: Squashing | str = squash.g) -> Array:
+    """Return the internal state under an input gate that is almost closed.
+
+    Parameters
+    ----------
+    net_in
+        The gate's net input, the same at all steps.
+    net_c
+        The cell's net inputs, shape (T,).
+    g
+        Squashing function of the cell's input, or its name.
+
+    Returns
+    -------
+    s
+        Shape (T + 1,): the sum of what leaks in.
+    """
+    net_c = as_array("net_c", net_c, (None,))
+    leak = gate(np.full(len(net_c), as_number("net_in", net_in)))
+    return np.concatenate([[0.0], np.cumsum(leak * squashing(g)(net_c))])

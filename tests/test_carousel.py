@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbook.carousel import carousel, input_weight_conflict, output_weight_conflict, self_flow
+from lstmbook.carousel import (
+    GATES,
+    alone,
+    carousel,
+    errand_loss,
+    input_weight_conflict,
+    learn_errand,
+    let_through,
+    output_weight_conflict,
+    self_flow,
+    tolerance,
+)
 from lstmbook.squashing import logistic
 
 
@@ -73,3 +84,59 @@ def test_nothing_to_conflict_about():
     assert silent.best_weight == 0
     with pytest.raises(ValueError, match="target has shape"):
         output_weight_conflict(0.5, np.zeros(3), np.zeros(2))
+
+
+@given(st.floats(0.5, 2), st.floats(-1, 1), st.sampled_from(["identity", "tanh", "logistic"]))
+def test_the_flow_of_a_unit_alone_is_the_derivative_of_its_last_activation(w, start, f):
+    T, step = 8, 1e-5
+    run = alone(w, start, T, f)
+    for q in (0, 3, 8):
+        up, down = (alone(w, run.y[T - q] + way * step, q + 1, f).y[q] for way in (1, -1))
+        assert run.flow[q] == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-9)
+
+
+@given(st.integers(1, 5000), st.floats(1.01, 100))
+def test_the_tolerance_is_where_the_power_reaches_the_factor(q, factor):
+    low, high = tolerance(q, factor)
+    assert low**q == pytest.approx(1 / factor)
+    assert high**q == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("gates", GATES)
+def test_the_expected_loss_of_the_errand_is_that_of_many_sequences(gates):
+    rng, T, later, w = np.random.default_rng(0), 7, 0.8, 0.3
+    x = rng.choice([-1.0, 1.0], (40_000, T)) * np.where(np.arange(T) == 0, 1, later)
+    y_in, y_out = np.ones(T), np.ones(T)
+    if "input" in gates or "both" in gates:
+        y_in[1:] = 0
+    if "output" in gates or "both" in gates:
+        y_out[:-1] = 0
+    e = -w * y_out * np.cumsum(y_in * x, axis=1)
+    e[:, -1] += x[:, 0]
+    P = let_through(T, gates, later)
+    assert errand_loss(w, P) == pytest.approx(0.5 * (e**2).sum(axis=1).mean(), rel=0.02)
+    assert errand_loss(1 / P, P) <= errand_loss(1 / P + np.array([-0.01, 0.01]), P).min()
+
+
+def test_what_the_gates_save():
+    assert [let_through(10, gates) for gates in GATES] == [55, 10, 10, 1]
+
+
+@pytest.mark.parametrize(("gates", "left"), [("none", 0.48), ("both gates", 0.0)])
+def test_gradient_descent_ends_at_the_compromise(gates, left):
+    run = learn_errand(
+        np.random.default_rng(1), 5, n_sequences=3000, learning_rate=0.005, gates=gates
+    )
+    assert len(run.w_in) == len(run.w_out) == len(run.loss) + 1
+    P = let_through(5, gates)
+    assert run.w_in[-500:].mean() * run.w_out[-500:].mean() == pytest.approx(1 / P, abs=0.03)
+    assert run.loss[-500:].mean() == pytest.approx(errand_loss(1 / P, P), abs=0.05)
+
+
+def test_what_the_errand_cannot_be_is_named():
+    with pytest.raises(ValueError, match="gates is 'forget gate'"):
+        let_through(5, "forget gate")
+    with pytest.raises(ValueError, match="T is 0"):
+        learn_errand(np.random.default_rng(0), 0, n_sequences=1, learning_rate=0.1)
+    with pytest.raises(ValueError, match="factor is 1"):
+        tolerance(10, 1.0)

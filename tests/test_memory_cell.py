@@ -101,3 +101,46 @@ def test_the_equations_stand_alone():
     assert memory_cell.internal_state(np.array(2.0), np.array(0.5), np.array(0.0)) == 2.0
     assert memory_cell.cell_output(np.array(0.5), np.array(0.0)) == 0.0
     assert memory_cell.gate(np.array(0.0)) == 0.5
+
+
+def test_writes_add_up_unless_the_cell_hears_itself():
+    v = np.array([1.0, 1.0, 1.0, -1.0])
+    added = memory_cell.overwrite(v, 1.0)
+    assert added == pytest.approx(g(1.0) * np.array([0, 1, 2, 3, 2]))
+    heard = memory_cell.overwrite(v, 1.5, feedback=2.0)
+    assert np.sign(heard[1:]).tolist() == [1, 1, 1, -1]
+
+
+@pytest.mark.parametrize("n_cells", [1, 2])
+def test_a_block_hands_on_after_the_lag_what_was_written(n_cells):
+    short = memory_cell.block_codes(6, n_cells, lag=1)
+    assert short.shape == (6, n_cells)
+    assert (memory_cell.block_codes(6, n_cells, lag=300) == short).all()
+    assert len(np.unique(short.round(9), axis=0)) == 6
+
+
+def test_two_cells_tell_symbols_apart_that_one_cell_cannot():
+    for n in (2, 3, 5, 8):
+        one = memory_cell.read_symbols(memory_cell.block_codes(n, 1))
+        two = memory_cell.read_symbols(memory_cell.block_codes(n, 2))
+        assert (one.worst.max() < 0.3) == (n == 2)
+        assert two.worst.max() < 0.3
+
+
+def test_a_reading_is_what_its_weights_give():
+    codes = memory_cell.block_codes(4, 2)
+    found = memory_cell.read_symbols(codes)
+    assert found.y == pytest.approx(logistic(codes @ found.W.T + found.b))
+
+
+def test_the_drift_is_that_of_a_block():
+    net_c = np.random.default_rng(2).normal(size=50)
+    block = run_block(np.full(50, -4.0), np.zeros(50), net_c[:, None])
+    assert memory_cell.drift(-4.0, net_c) == pytest.approx(block.s[:, 0])
+
+
+def test_what_a_block_cannot_be_is_named():
+    with pytest.raises(ValueError, match="n_cells is 3"):
+        memory_cell.block_codes(4, 3)
+    with pytest.raises(ValueError, match="n_symbols is 1"):
+        memory_cell.block_codes(1, 1)
