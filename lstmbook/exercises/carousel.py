@@ -28,7 +28,7 @@ def _check_half_life(half_life: Any) -> None:
 
 @exercise("half-life", chapter=CHAPTER, check=_check_half_life)
 def half_life(w: float) -> int:
-    """Return after how many steps a linear unit with 0 < w < 1 has at most half of an error left."""
+    """Return after how many steps a linear unit, 0 < w < 1, has at most half of an error left."""
     # solution
     # w^q <= 1/2, and log(w) is negative
     return int(np.ceil(np.log(0.5) / np.log(w) - 1e-9))
