@@ -30,7 +30,13 @@ from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.validation import as_count
 
-MAKERS: dict[str, str] = {}
+MAKERS: dict[str, str] = {
+    "rtrl": "lstmbook.remedies.rtrl_net:rtrl_net",
+    "bptt": "lstmbook.remedies.bptt_net:bptt_net",
+    "elman": "lstmbook.remedies.elman:elman_net",
+    "chunker": "lstmbook.remedies.chunker:chunker",
+    "recurrent cascade-correlation": "lstmbook.remedies.cascade_correlation:cascade_correlation",
+}
 """Kinds of learner in published.toml besides "lstm": what makes them, as "module:name"."""
 
 TASKS: dict[str, Callable[..., Task | TaskRecipe]] = {
@@ -372,7 +378,7 @@ def _recipe(
     place = MAKERS.get(kind)
     if place is None or find_spec(place.partition(":")[0]) is None:
         return None, f"the package has no learner {kind!r} yet"
-    return NamedLearner(kind, place, settings_of(given)), ""
+    return NamedLearner.of(kind, place, given), ""
 
 
 def _lstm(given: dict[str, Any], task: Task) -> LSTMRecipe:

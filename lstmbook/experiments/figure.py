@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lstmbook.explore.pictures import Axis, Color, Dots, Mark, Plot
+from lstmbook.explore.pictures import Axis, Color, Dots, Mark, Plot, Text
 from lstmbook.explore.pictures import Line as Stroke
 
 if TYPE_CHECKING:
@@ -30,14 +30,28 @@ def draw(report: Report) -> Plot:
             marks.append(Stroke(line.ours.mean_interval, (y, y), color="blue", width=3.0))
     marks += _dots(lines, heights, published=False) + _dots(lines, heights, published=True)
     names = [_name(line) for line in lines]
+    low, high = _ends(lines)
+    marks.append(Text([low] * len(names), heights, names, anchor="start"))
     return Plot(
         *marks,
-        x=Axis("sequences to success (mean, 95 % interval)", scale="log"),
-        y=Axis("", low=0.4, high=len(lines) + 0.6, ticks=heights, tick_labels=names),
+        x=Axis("sequences to success (mean, 95 % interval)", scale="log", low=low, high=high),
+        y=Axis("", low=0.4, high=len(lines) + 0.6, ticks=()),
         title=report.title,
         says=" ".join(_said(line, name) for line, name in zip(lines, names, strict=True)),
         height=max(0.3, 0.12 + 0.05 * len(lines)),
     )
+
+
+def _ends(lines: Sequence[Line], names: float = 0.4) -> tuple[float, float]:
+    """Return the ends of the axis: the left share of it is for the names of the rows."""
+    found: list[float] = []
+    for line in lines:
+        if line.published.sequences:
+            found.append(line.published.sequences)
+        if line.ours is not None and line.ours.mean_interval is not None:
+            found += line.ours.mean_interval
+    low, high = 0.8 * min(found), 1.3 * max(found)
+    return low / (high / low) ** (names / (1 - names)), high
 
 
 def _dots(lines: Sequence[Line], heights: list[int], *, published: bool) -> list[Mark]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -213,17 +214,6 @@ class OwnLearner:
             )
         return learner
 
-    @property
-    def can_travel(self) -> bool:
-        """Whether other processes can import it."""
-        module = getattr(self.make, "__module__", "__main__")
-        if module == "__main__":
-            return False
-        found: Any = importlib.import_module(module)
-        for part in self.make.__qualname__.split("."):
-            found = getattr(found, part, None)
-        return found is self.make
-
 
 @dataclass(frozen=True)
 class NamedLearner:
@@ -243,13 +233,38 @@ class NamedLearner:
     place: str = field(repr=False)
     settings: tuple[tuple[str, Any], ...] = ()
 
+    @classmethod
+    def of(cls, kind: str, place: str, given: Mapping[str, Any]) -> NamedLearner:
+        """Return the recipe with every setting that the maker has, those not given as it sets them.
+
+        So a default that changes one day is another experiment, not the same.
+
+        Raises
+        ------
+        ValueError
+            If the maker has no such setting.
+        """
+        recipe = cls(kind, place)
+        allowed = {
+            name: each.default
+            for name, each in inspect.signature(recipe.make).parameters.items()
+            if each.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        for name in given:
+            if name not in allowed:
+                raise ValueError(f"{kind} has no setting {name!r}; it has {', '.join(allowed)}")
+        return cls(kind, place, settings_of({**allowed, **given}))
+
+    @property
+    def make(self) -> Callable[..., Learner]:
+        """What makes the learner."""
+        module, name = self.place.split(":")
+        made: Callable[..., Learner] = getattr(importlib.import_module(module), name)
+        return made
+
     def build(self, task: Task, rng: np.random.Generator) -> Learner:
         """Return a new learner."""
-        module, name = self.place.split(":")
-        made: Learner = getattr(importlib.import_module(module), name)(
-            task, rng, **dict(self.settings)
-        )
-        return made
+        return self.make(task, rng, **dict(self.settings))
 
 
 def settings_of(given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

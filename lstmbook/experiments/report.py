@@ -23,7 +23,8 @@ CAPTION = (
     "Success: share of successful trials [95 % Wilson interval]. Mean, median: sequences to "
     "success, over successful trials [95 % bootstrap interval]. Reproduced: the published mean "
     "and share lie in our intervals; same order: the mean within a factor 2 and the intervals of "
-    "the shares overlap; differs: otherwise. The spread of the published counts is not known."
+    "the shares overlap; differs: otherwise. What is not printed is not compared; the spread of "
+    "the published counts is not known."
 )
 
 
@@ -111,11 +112,26 @@ class Report:
         ours = ["trials", "success", "mean", "median", "verdict"]
         return ["row", *self.columns, "published", *ours]
 
+    @property
+    def made_by(self) -> tuple[str, ...]:
+        """What computed the trials: dtype and engine, each combination once."""
+        found = {f"{line.dtype}, {line.engine}" for line in self.lines if line.ours}
+        return tuple(sorted(found))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What stands below the table: how to read it, what computed it, and the notes."""
+        by = (f"Computed in {self.made_by[0]}.",) if len(self.made_by) == 1 else ()
+        return (CAPTION, *by, *self.notes)
+
     def cells(self) -> list[list[str]]:
         """Return the rows' cells as text and Markdown have them."""
+        several = len(self.made_by) > 1
         return [
             [
-                line.id + "".join(f" {name} {value}" for name, value in line.changed),
+                line.id
+                + "".join(f" {name} {value}" for name, value in line.changed)
+                + (f" ({line.dtype}, {line.engine})" if several and line.ours else ""),
                 line.method,
                 *line.labels,
                 _printed(line.published),
@@ -140,15 +156,15 @@ class Report:
 
         rule = "  ".join("-" * width for width in widths)
         body = [one(rows[0]), rule, *(one(row) for row in rows[1:])]
-        return "\n".join([f"{self.title} ({self.source})", "", *body, "", CAPTION, *self.notes])
+        return "\n".join([f"{self.title} ({self.source})", "", *body, "", *self.remarks])
 
     def markdown(self) -> str:
         """Return the report as Markdown."""
         rows = [self.header, ["---"] * len(self.header), *self.cells()]
         lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
-        notes = [f"\n{note}" for note in self.notes]
+        below = [f"\n{remark}" for remark in self.remarks]
         head = f"**{_escaped(self.title)}** ({_escaped(self.source)})"
-        return "\n".join([head, "", *lines, "", CAPTION, *notes])
+        return "\n".join([head, "", *lines, *below])
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows as numbers: one mapping each, the same names in all."""

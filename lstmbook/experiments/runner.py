@@ -24,12 +24,24 @@ from typing import Any
 from lstmbook.experiments import designs as published
 from lstmbook.experiments.designs import Design, mean_steps
 from lstmbook.experiments.store import Record, Store
-from lstmbook.experiments.trials import DTYPES, Job, Tell, engine_trial, job, perform
+from lstmbook.experiments.trials import (
+    DTYPES,
+    NETS,
+    REFERENCE,
+    Job,
+    Tell,
+    engine_trial,
+    job,
+    perform,
+)
 from lstmbook.sequences import as_choice
 from lstmbook.validation import as_count
 
 POLL = 0.25
 """Seconds between looks at what has ended."""
+
+NETS_TOGETHER = 6
+"""So many trials of an RTRL or BPTT net go to a worker together: they end together."""
 
 
 @dataclass(frozen=True)
@@ -266,22 +278,39 @@ def _dealt(at_work: _Run, jobs: list[Job], most: int | None) -> list[Unit]:
     workers, but not so many that lanes stay empty; a reference trial is a unit by itself.
     """
     groups: dict[Any, list[Job]] = {}
+    lanes: dict[Any, int] = {}
     hands: list[list[Job]] = []
     for each in jobs:
-        trial = engine_trial(each.design, each.seed, each.dtype) if each.compiled else None
-        if trial is None:
+        if each.engine == REFERENCE:
             hands.append([each])
             continue
-        from lstmbook.engine.trials import kernel_of
-
-        groups.setdefault(kernel_of(trial), []).append(each)
-    for kernel, members in groups.items():
+        group, wide = _loop(each)
+        groups.setdefault(group, []).append(each)
+        lanes[group] = wide
+    for group, members in groups.items():
         members.sort(key=lambda each: -at_work.cost[_key(each)])
-        full = -(-len(members) // kernel.lanes)
+        full = -(-len(members) // lanes[group])
         n = full if most is None else min(most, full)
         hands += [members[i::n] for i in range(n)]
     units = [Unit(tuple(hand), cost=sum(at_work.cost[_key(e)] for e in hand)) for hand in hands]
     return sorted(units, key=lambda unit: -unit.cost)
+
+
+def _loop(each: Job) -> tuple[Any, int]:
+    """Return which compiled loop runs a job, and for how many beside each other it is quick."""
+    if each.engine == NETS:
+        return (each.design.name, each.design.options), NETS_TOGETHER
+    kernel = _kernel(each)
+    return kernel, kernel.lanes
+
+
+def _kernel(each: Job) -> Any:
+    from lstmbook.engine.trials import kernel_of
+
+    trial = engine_trial(each.design, each.seed, each.dtype)
+    if trial is None:
+        raise ValueError(f"{each.design.name} cannot run in the engine")
+    return kernel_of(trial)
 
 
 def travels(design: Design) -> bool:
@@ -331,20 +360,13 @@ def _here(at_work: _Run, jobs: list[Job]) -> None:
 
 def _compile(at_work: _Run, units: list[Unit]) -> None:
     """Compile the loops once, before several processes need them."""
-    kernels: dict[Any, Any] = {}
-    for unit in units:
-        for each in unit.jobs:
-            trial = engine_trial(each.design, each.seed, each.dtype) if each.compiled else None
-            if trial is not None:
-                from lstmbook.engine.trials import kernel_of
-
-                kernels.setdefault(kernel_of(trial), trial)
-    for kernel, trial in kernels.items():
+    jobs = {_kernel(each): each for unit in units for each in unit.jobs if each.lockstep}
+    for kernel, each in jobs.items():
         from lstmbook.engine.compiled import is_compiled
-        from lstmbook.engine.loop import run_trials
 
         if not is_compiled(kernel):
-            list(run_trials([replace(trial, max_sequences=1)], on_compile=at_work.tell))
+            short = replace(each, design=replace(each.design, max_sequences=1))
+            list(perform([short], at_work.tell))
 
 
 def _on(at_work: _Run, executor: Executor, units: list[Unit], here: Iterable[Job] = ()) -> None:

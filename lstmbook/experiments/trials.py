@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmbook.experiments.designs import Design
-from lstmbook.experiments.recipes import LSTMRecipe
+from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
 from lstmbook.experiments.store import Record
-from lstmbook.protocols import run_trial
+from lstmbook.protocols import Outcome, run_trial
 
 if TYPE_CHECKING:
     from lstmbook.engine.loop import Result
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 REFERENCE_VERSION = 1
 """Raised whenever the same trial of the reference gives other bits than before."""
 
+NETS_VERSION = 1
+"""Raised whenever the same trial of the compiled RTRL and BPTT nets gives other bits."""
+
 REFERENCE = f"reference {REFERENCE_VERSION}"
+NETS = f"nets {NETS_VERSION}"
 DTYPES = ("float32", "float64")
 WINDOW = 100
 
@@ -53,18 +57,31 @@ class Job:
     engine: str
 
     @property
-    def compiled(self) -> bool:
-        """Whether the compiled engine runs it."""
-        return self.engine != REFERENCE
+    def lockstep(self) -> bool:
+        """Whether the engine runs it, beside others."""
+        return self.engine not in (REFERENCE, NETS)
 
 
 def job(design: Design, seed: int, dtype: str = "float64") -> Job:
-    """Return the job of a trial: in the compiled engine if that can run it, else the reference."""
-    if find_spec("numba") is not None and engine_trial(design, seed, dtype) is not None:
+    """Return the job of a trial: compiled if that is possible, else by the reference."""
+    if find_spec("numba") is None:
+        return Job(design, seed, "float64", REFERENCE)
+    if engine_trial(design, seed, dtype) is not None:
         from lstmbook.engine.trials import ENGINE_VERSION
 
         return Job(design, seed, dtype, f"engine {ENGINE_VERSION}")
-    return Job(design, seed, "float64", REFERENCE)
+    return Job(design, seed, "float64", NETS if _is_compiled_net(design, seed) else REFERENCE)
+
+
+def _is_compiled_net(design: Design, seed: int) -> bool:
+    """Return whether a design is of an RTRL or BPTT net that has compiled loops."""
+    if not isinstance(design.learner, NamedLearner) or design.learner.kind not in ("rtrl", "bptt"):
+        return False
+    from lstmbook.remedies.compiled import unsupported
+
+    task = design.task_of(seed)
+    learner = design.learner.build(task, np.random.default_rng(0))
+    return unsupported(task, learner) is None
 
 
 def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
@@ -102,11 +119,17 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
         Called with a line of text where something takes its time before the first trial ends.
     """
     everything = list(jobs)
-    compiled = [each for each in everything if each.compiled]
-    if compiled:
-        yield from _in_engine(compiled, tell)
+    in_engine = [each for each in everything if each.lockstep]
+    if in_engine:
+        yield from _in_engine(in_engine, tell)
+    of_nets: dict[tuple[str, str], list[Job]] = {}
     for each in everything:
-        if not each.compiled:
+        if each.engine == NETS:
+            of_nets.setdefault((each.design.name, each.design.options), []).append(each)
+    for members in of_nets.values():
+        yield from _as_nets(members)
+    for each in everything:
+        if each.engine == REFERENCE:
             yield _by_reference(each)
 
 
@@ -142,20 +165,45 @@ def _milestones(result: Result) -> dict[str, Any]:
     return found
 
 
+def _as_nets(jobs: list[Job]) -> Iterator[Record]:
+    """Run trials of one design, an RTRL or BPTT net: those of the reference, but for rounding."""
+    from lstmbook.remedies.compiled import run_trials
+
+    design = jobs[0].design
+    task: Any = design.task_of(jobs[0].seed)
+    learners: list[Any] = [design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
+    outcomes = run_trials(
+        task,
+        learners,
+        [_rng(each.seed, 2) for each in jobs],
+        max_sequences=design.max_sequences,
+        window=WINDOW,
+    )
+    for each, outcome in zip(jobs, outcomes, strict=True):
+        yield _of_outcome(each, outcome)
+
+
 def _by_reference(each: Job) -> Record:
     """Run a trial with the readable learner; its draws are NumPy's."""
     task = each.design.task_of(each.seed)
-    weights_rng, sequences_rng = (np.random.default_rng([each.seed, i]) for i in (1, 2))
-    learner = each.design.learner.build(task, weights_rng)
+    learner = each.design.learner.build(task, _rng(each.seed, 1))
     outcome = run_trial(
         task,
         learner,
-        sequences_rng,
+        _rng(each.seed, 2),
         max_sequences=each.design.max_sequences,
         window=WINDOW,
         seed=each.seed,
     )
-    added = getattr(learner, "added_at", ())
+    return _of_outcome(each, outcome, getattr(learner, "added_at", ()))
+
+
+def _rng(seed: int, stream: int) -> np.random.Generator:
+    """Return a trial's source of weights (stream 1) or of sequences (2)."""
+    return np.random.default_rng([seed, stream])
+
+
+def _of_outcome(each: Job, outcome: Outcome, added: Sequence[int] = ()) -> Record:
     errors, window = _thinned(outcome.errors, outcome.window)
     return _record(
         each,
