@@ -175,10 +175,17 @@ def run(
         If the sequence does not fit the net.
     """
     fits(net, sequence)
+    return run_inputs(net, weights, sequence.x, before)
+
+
+def run_inputs(
+    net: LayeredNet, weights: Array, inputs: Array, before: Array | None = None
+) -> list[Moment]:
+    """Run a net over inputs of shape (T, n_inputs), as `run` does over a sequence's."""
     W_h, W_k = matrices(net, weights)
     y = start(net) if before is None else before
     moments = []
-    for x in sequence.x:
+    for x in inputs:
         now = step(net, W_h, W_k, y, x)
         y = now.y_h
         moments.append(now)
