@@ -117,7 +117,7 @@ class Loop:
             _aligned(n_in * kernel.record["size"] * lanes if kernel.symbolic else 0, dtype),
             _aligned(shared, dtype),
             _aligned(shared if kernel.at_end else 0, dtype),
-            _aligned(4 * kernel.padded_outputs + 16, dtype),
+            _aligned(2 * kernel.padded_outputs + 16 * (kernel.net.n_cells + 2), dtype),
             _aligned(CHUNK * gathered * lanes, dtype),
             _aligned(CHUNK * changed * lanes, dtype),
             np.zeros(lanes * (CHUNK + 1), dtype=np.int64),

@@ -9,7 +9,7 @@ import numpy as np
 from lstmbook.abuse import Plateau
 from lstmbook.engine.dense import Adding
 from lstmbook.engine.draws import stream_key
-from lstmbook.engine.kernel import CHUNK, PF, PI, Kernel
+from lstmbook.engine.kernel import CHUNK, NARROW, PF, PI, Kernel
 from lstmbook.lstm import Bias, Topology
 from lstmbook.protocols import Task
 from lstmbook.sequences import IntArray, as_choice
@@ -23,7 +23,10 @@ ENGINE_VERSION = 1
 """Raised whenever the same trial gives other bits than before."""
 
 LANES = 32
-"""Trials side by side unless told otherwise: two vectors or more on any processor."""
+"""Trials side by side unless told otherwise: two vectors or more on any processor.
+
+Half of it where outputs are many, so that their weights stay in the second cache.
+"""
 
 DTYPES = ("float32", "float64")
 
@@ -135,7 +138,7 @@ def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
     every_step = getattr(task, "errors", "every step") == "every step"
     every_step = every_step and family not in ("random distractors", "adding")
     if lanes is None:
-        lanes = LANES
+        lanes = LANES // 2 if net.n_outputs > NARROW else LANES
     return Kernel(
         net=replace(net, n_inputs=1) if family != "adding" else net,
         symbolic=family != "adding",

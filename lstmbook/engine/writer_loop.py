@@ -314,8 +314,9 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
     """Write many outputs of one lane, side by side: `eq-output-delta`; sums in sixteen parts."""
     kernel, net = writer.kernel, writer.kernel.net
     n, width, count = writer.number, kernel.padded_outputs, net.n_outputs
-    y, slope, delta, error, acc = 0, width, 2 * width, 3 * width, 4 * width
+    delta, error, acc = 0, width, 2 * width
     own = kernel.output_sources
+    writer.line(f"kt = {target}")
     writer.line(f"ko = (lane * KS) & {PLACE}")
     writer.line(f"kq = (ko + ({len(own)} + {symbol}) * {width}) & {PLACE}")
     writer.line(f"rate = {writer.at('rate', lane='lane')}")
@@ -328,65 +329,66 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
         for i in range(len(own)):
             total = writer.let("n", f"fma(KX[ko + {i * width} + k], x{i}, {total})")
         ((value, steep),) = writer.squash([(net.f_k, total)])
-        writer.line(f"WS[{y} + k] = {value}")
-        writer.line(f"WS[{slope} + k] = {steep}")
-    with writer.block(f"for k in range({width}):"):
-        writer.line(f"WS[{delta} + k] = -WS[{slope} + k] * WS[{y} + k]")
-        writer.line(f"WS[{error} + k] = abs(WS[{y} + k])")
-    writer.line(f"wanted = {n(1)} - WS[{y} + {target}]")
-    writer.line(f"WS[{delta} + {target}] = WS[{slope} + {target}] * wanted")
-    writer.line(f"WS[{error} + {target}] = abs(wanted)")
-    with writer.block(f"for k in range({count}, {width}):"):
-        writer.line(f"WS[{delta} + k] = F(0)")
-        writer.line(f"WS[{error} + k] = F(0)")
+        wanted = writer.let("w", f"{n(1)} if k == kt else {n(0)}")
+        miss = writer.let("w", f"{wanted} - {value}")
+        if count < width:  # beyond the last output there is no error
+            miss = writer.let("w", f"{miss} if k < {count} else {n(0)}")
+        writer.line(f"WS[{delta} + k] = {steep} * {miss}")
+        writer.line(f"WS[{error} + k] = abs({miss})")
     _wide_sums(writer, delta, error, acc)
     changed = "GK" if kernel.at_end else "KX"
     for i in range(len(own)):
-        writer.line(f"f = rate * x{i}")
-        with writer.block(f"for k in range({width}):"):
+        writer.line(f"f{i} = rate * x{i}")
+    with writer.block(f"for k in range({width}):"):
+        d = writer.let("d", f"WS[{delta} + k]")
+        for i in range(len(own)):
             place = f"{changed}[ko + {i * width} + k]"
-            writer.line(f"{place} = fma(f, WS[{delta} + k], {place})")
-    if net.shortcuts and kernel.symbolic:
-        with writer.block(f"for k in range({width}):"):
-            place = f"{changed}[kq + k]"
-            writer.line(f"{place} = fma(rate, WS[{delta} + k], {place})")
+            writer.line(f"{place} = fma(f{i}, {d}, {place})")
+        if net.shortcuts and kernel.symbolic:
+            writer.line(f"{changed}[kq + k] = fma(rate, {d}, {changed}[kq + k])")
 
 
 def _wide_sums(writer: Writer, delta: int, error: int, acc: int) -> None:
-    """Add what arrives at the cells, the loss and the largest error."""
+    """Add what arrives at the cells, the loss and the largest error.
+
+    Each in sixteen parts side by side, joined in pairs: an order that no machine changes.
+    """
     kernel, n = writer.kernel, writer.number
-    width = kernel.padded_outputs
+    firsts = range(0, kernel.padded_outputs, 16)
+    n_cells = kernel.net.n_cells
+    with writer.block("for i in range(16):"):
+        for c in range(n_cells):
+            total = n(0)
+            for k in firsts:
+                weight = f"KX[ko + {c * kernel.padded_outputs + k} + i]"
+                total = writer.let("n", f"fma(WS[{delta + k} + i], {weight}, {total})")
+            writer.line(f"WS[{acc + 16 * c} + i] = {total}")
+        loss, worst = n(0), n(0)
+        for k in firsts:
+            e = writer.let("e", f"WS[{error + k} + i]")
+            loss = writer.let("n", f"fma({e}, {e}, {loss})")
+            worst = writer.let("n", f"{e} if {e} > {worst} else {worst}")
+        writer.line(f"WS[{acc + 16 * n_cells} + i] = {loss}")
+        writer.line(f"WS[{acc + 16 * n_cells + 16} + i] = {worst}")
 
-    def summed(name: str, update: str, join: str) -> None:
-        with writer.block("for i in range(16):"):
-            writer.line(f"WS[{acc} + i] = F(0)")
-        with writer.block(f"for k in range(0, {width}, 16):"), writer.block("for i in range(16):"):
-            writer.line(update)
-        writer.line(f"{name} = WS[{acc}]")
-        with writer.block("for i in range(1, 16):"):
-            writer.line(f"v = WS[{acc} + i]")
-            writer.line(join)
+    def joined(first: int, join: str) -> str:
+        parts = [writer.let("v", f"WS[{first + i}]") for i in range(16)]
+        while len(parts) > 1:
+            half = len(parts) // 2
+            pairs = zip(parts[:half], parts[half:], strict=True)
+            parts = [writer.let("v", join.format(a=a, b=b)) for a, b in pairs]
+        return parts[0]
 
-    for c in range(kernel.net.n_cells):
-        summed(
-            "total",
-            f"WS[{acc} + i] = fma(WS[{delta} + k + i], KX[ko + {c * width} + k + i], "
-            f"WS[{acc} + i])",
-            "total += v",
-        )
-        writer.line(f"{writer.at('arriving', c, lane='lane')} = total")
-    summed(
-        "total",
-        f"WS[{acc} + i] = fma(WS[{error} + k + i], WS[{error} + k + i], WS[{acc} + i])",
-        "total += v",
-    )
-    writer.line(f"{writer.at('loss', lane='lane')} += total")
-    e = f"WS[{error} + k + i]"
-    summed("worst", f"WS[{acc} + i] = {e} if {e} > WS[{acc} + i] else WS[{acc} + i]",
-           "worst = v if v > worst else worst")  # fmt: skip
+    for c in range(n_cells):
+        arriving = joined(acc + 16 * c, "{a} + {b}")
+        writer.line(f"{writer.at('arriving', c, lane='lane')} = {arriving}")
+    loss = joined(acc + 16 * n_cells, "{a} + {b}")
+    writer.line(f"{writer.at('loss', lane='lane')} += {loss}")
+    worst = joined(acc + 16 * n_cells + 16, "{a} if {a} > {b} else {b}")
     place = writer.at("worst", lane="lane")
-    writer.line(f"before = {place} * ({n(1)} - {writer.at('judge_last', lane='lane')})")
-    writer.line(f"{place} = worst if worst > before else before")
+    forget = f"{n(1)} - {writer.at('judge_last', lane='lane')}"
+    before = writer.let("b", f"{place} * ({forget})")
+    writer.line(f"{place} = {worst} if {worst} > {before} else {before}")
 
 
 def finish(writer: Writer) -> None:
