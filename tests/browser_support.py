@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -130,3 +137,70 @@ def write_notebook(path: Path, *cells: str) -> None:
         "language": "python",
     }
     nbformat.write(notebook, path)
+
+
+def _free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        return int(asked.getsockname()[1])
+
+
+@contextmanager
+def jupyterlab(root: Path, scratch: Path) -> Iterator[str]:
+    """Run JupyterLab over `root` on a free loopback port, with settings of its own in `scratch`.
+
+    Yields its address without a final slash.
+    """
+    settings, config = scratch / "settings", scratch / "config"
+    settings.mkdir()
+    config.mkdir()
+    overrides = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+        # draw every cell, also those that are not in sight
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    }
+    (settings / "overrides.json").write_text(json.dumps(overrides))
+    port = _free_port()
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token="),
+        *(f"--ServerApp.root_dir={root}", f"--LabServerApp.app_settings_dir={settings}"),
+        *(f"--LabApp.app_settings_dir={settings}", "--ServerApp.port_retries=0"),
+    ]
+    environment = {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(config),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(config / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"),
+        "IPYTHONDIR": str(scratch / "ipython"),
+    }
+    log = scratch / "lab.log"
+    with log.open("w") as told:
+        server = subprocess.Popen(command, stdout=told, stderr=told, env=environment, cwd=root)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/api", server, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the server answers; show its log if it ends or takes too long."""
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab does not answer:\n{log.read_text()}")
+
+
+def run_all_cells(page: Page) -> None:
+    """Run every cell of the notebook that is open in JupyterLab, once its kernel is there."""
+    page.get_by_text("ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -1,17 +1,10 @@
 """Explorables beside a running kernel, in JupyterLab."""
 
-import json
-import os
-import socket
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
-from browser_support import watch, write_notebook
+from browser_support import jupyterlab, run_all_cells, watch, write_notebook
 from playwright.sync_api import expect
 
 pytestmark = [
@@ -24,60 +17,13 @@ pytestmark = [
 FIRST = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom example import *"
 
 
-def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab on a loopback port, with one notebook; yields the notebook's address."""
+    """A JupyterLab with one notebook; yields the notebook's address."""
     root = tmp_path_factory.mktemp("lab")
     write_notebook(root / "live.ipynb", FIRST, "flow", "faulty")
-    config = root / "config"
-    (config / "labconfig").mkdir(parents=True)
-    (config / "lab" / "settings").mkdir(parents=True)
-    overrides = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
-    app = root / "settings"
-    app.mkdir()
-    (app / "overrides.json").write_text(json.dumps(overrides))
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *(f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token="),
-        *(f"--ServerApp.root_dir={root}", f"--LabServerApp.app_settings_dir={app}"),
-        *(f"--LabApp.app_settings_dir={app}", "--ServerApp.port_retries=0"),
-    ]
-    environment = {
-        **os.environ,
-        "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(config / "lab" / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(config / "lab" / "workspaces"),
-        "IPYTHONDIR": str(root / "ipython"),
-    }
-    with (root / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=root)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/api", server, root / "lab.log")
-            yield f"http://127.0.0.1:{port}/lab/tree/live.ipynb"
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
-def wait_for(address, server, log):
-    """Wait until the server answers; show its log if it ends or takes too long."""
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(log.read_text())
+    with jupyterlab(root, tmp_path_factory.mktemp("settings")) as address:
+        yield f"{address}/lab/tree/live.ipynb"
 
 
 @pytest.fixture
@@ -86,9 +32,7 @@ def notebook(page, lab):
     seen = watch(page)
     page.set_viewport_size({"width": 1200, "height": 1600})
     page.goto(lab)
-    page.get_by_text("ipykernel) | Idle").wait_for(timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all_cells(page)
     page.get_by_role("group", name="Error flow").wait_for(timeout=60_000)
     yield page
     assert not seen.outside, seen.outside
