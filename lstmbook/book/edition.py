@@ -150,7 +150,11 @@ def bring_up_to_date(
     titles = {name: pages.title(read(folder / f"{name}.ipynb")) for name in chapters}
     in_book = set(notebooks(root))
     if SOLUTIONS in in_book:
-        _lay(root, pages.solutions_page(titles), folder / f"{SOLUTIONS}.ipynb", package)
+        try:
+            solutions = pages.solutions_page(titles)
+        except ValueError as problem:
+            raise BookError(str(problem)) from problem
+        _lay(root, solutions, folder / f"{SOLUTIONS}.ipynb", package)
         chosen = [*chosen, SOLUTIONS]
     if BIBLIOGRAPHY in in_book:
         pages.write(

@@ -128,6 +128,11 @@ def solutions_page(titles: Mapping[str, str]) -> NotebookNode:
     ----------
     titles
         Chapters' titles by file name without ending.
+
+    Raises
+    ------
+    ValueError
+        If an exercise belongs to a chapter that the book does not have.
     """
     cells = [
         new_markdown_cell(
@@ -137,6 +142,8 @@ def solutions_page(titles: Mapping[str, str]) -> NotebookNode:
         )
     ]
     every = exercises.exercises().values()
+    if lost := sorted({each.chapter for each in every} - set(titles)):
+        raise ValueError(f"exercises belong to chapters that the book lacks: {', '.join(lost)}")
     for chapter, group in groupby(every, key=lambda each: each.chapter):
         here = list(group)
         cells.append(
