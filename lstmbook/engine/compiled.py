@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import importlib.util
 import os
@@ -33,7 +34,7 @@ def cache_directory() -> Path:
     try:
         (place / "engine").mkdir(parents=True, exist_ok=True)
     except OSError:
-        place = Path(tempfile.gettempdir()) / f"lstmbook-{os.getuid()}"
+        place = Path(tempfile.gettempdir()) / f"lstmbook-{getpass.getuser()}"
         (place / "engine").mkdir(parents=True, exist_ok=True)
     return place / "engine"
 
