@@ -121,17 +121,16 @@ class Report:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What stands below the table: how to read it, what computed it, and the notes."""
-        by = (f"Computed in {self.made_by[0]}.",) if len(self.made_by) == 1 else ()
+        by = (f"Computed in {'; '.join(self.made_by)}.",) if self.made_by else ()
         return (CAPTION, *by, *self.notes)
 
     def cells(self) -> list[list[str]]:
         """Return the rows' cells as text and Markdown have them."""
-        several = len(self.made_by) > 1
+        names = [_name(line) for line in self.lines]
         return [
             [
-                line.id
-                + "".join(f" {name} {value}" for name, value in line.changed)
-                + (f" ({line.dtype}, {line.engine})" if several and line.ours else ""),
+                # what tells lines of one design apart
+                name + (f" ({line.dtype}, {line.engine})" if names.count(name) > 1 else ""),
                 line.method,
                 *line.labels,
                 _printed(line.published),
@@ -139,7 +138,7 @@ class Report:
                 *(_ours(line.ours) if line.ours else ("", "", "")),
                 line.verdict,
             ]
-            for line in self.lines
+            for name, line in zip(names, self.lines, strict=True)
         ]
 
     def text(self) -> str:
@@ -207,6 +206,11 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+
+def _name(line: Line) -> str:
+    """Return a line's name: the row's, and what differs from it."""
+    return line.id + "".join(f" {name} {value}" for name, value in line.changed)
 
 
 def _printed(published: Published) -> str:

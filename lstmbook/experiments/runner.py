@@ -41,7 +41,7 @@ POLL = 0.25
 """Seconds between looks at what has ended."""
 
 NETS_TOGETHER = 6
-"""So many trials of an RTRL or BPTT net go to a worker together: they end together."""
+"""So many trials of a compiled comparison learner go to a worker together; they end together."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ REFERENCE_VERSION = 1
 """Raised whenever the same trial of the reference gives other bits than before."""
 
 NETS_VERSION = 1
-"""Raised whenever the same trial of the compiled RTRL and BPTT nets gives other bits."""
+"""Raised whenever the same trial of a compiled comparison learner gives other bits."""
 
 REFERENCE = f"reference {REFERENCE_VERSION}"
 NETS = f"nets {NETS_VERSION}"
@@ -74,8 +74,8 @@ def job(design: Design, seed: int, dtype: str = "float64") -> Job:
 
 
 def _is_compiled_net(design: Design, seed: int) -> bool:
-    """Return whether a design is of an RTRL or BPTT net that has compiled loops."""
-    if not isinstance(design.learner, NamedLearner) or design.learner.kind not in ("rtrl", "bptt"):
+    """Return whether a design is of a comparison learner that has compiled loops."""
+    if not isinstance(design.learner, NamedLearner):
         return False
     from lstmbook.remedies.compiled import unsupported
 
@@ -166,13 +166,21 @@ def _milestones(result: Result) -> dict[str, Any]:
 
 
 def _as_nets(jobs: list[Job]) -> Iterator[Record]:
-    """Run trials of one design, an RTRL or BPTT net: those of the reference, but for rounding."""
-    from lstmbook.remedies.compiled import run_trials
+    """Run trials of one comparison learner: those of the reference, but for rounding."""
+    from lstmbook.remedies import compiled
 
     design = jobs[0].design
     task: Any = design.task_of(jobs[0].seed)
     learners: list[Any] = [design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
-    outcomes = run_trials(
+    if getattr(design.learner, "kind", "") == "chunker":
+        for each, learner in zip(jobs, learners, strict=True):
+            rng = _rng(each.seed, 2)
+            yield _of_outcome(
+                each,
+                run_chunker(task, learner, rng, max_sequences=design.max_sequences, window=WINDOW),
+            )
+        return
+    outcomes = compiled.run_trials(
         task,
         learners,
         [_rng(each.seed, 2) for each in jobs],

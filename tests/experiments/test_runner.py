@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -16,7 +17,7 @@ from lstmbook.abuse import Scheduled, thesis_schedule
 from lstmbook.experiments import designs, runner
 from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Store, StoreError
-from lstmbook.experiments.trials import REFERENCE, job, perform
+from lstmbook.experiments.trials import NETS, REFERENCE, job, perform
 from lstmbook.lstm import initial_weights
 from lstmbook.protocols import Learner, run_trial
 from lstmbook.truncated_learning import LSTM
@@ -27,7 +28,7 @@ def test_the_engine_runs_what_it_can(compiled, readable, Habit):
     assert job(readable, 0).engine == REFERENCE
     assert job(readable, 0, "float32").dtype == "float64"
     assert job(compiled.with_learner(Habit), 0).engine == REFERENCE
-    assert all(job(row.design, 0).compiled for row in designs.table("table2").rows)
+    assert all(job(row.design, 0).lockstep for row in designs.table("table2").rows)
 
 
 def test_endings_differ_from_seed_to_seed(compiled, readable):
@@ -53,6 +54,16 @@ def test_a_reference_trial_is_what_run_trial_makes_of_it(readable):
 
 def stream(seed, number):
     return np.random.default_rng([seed, number])
+
+
+def test_compiled_nets_are_the_reference_to_rounding():
+    design = designs.design("table1/rtrl-p4-rate10").with_task(p=1).with_criterion(run=20)
+    design = designs.replace(design, max_sequences=300)
+    assert job(design, 0).engine == NETS
+    for seed, record in enumerate(run(design, trials=3, jobs=1)):
+        (slow,) = perform([replace(job(design, seed), engine=REFERENCE)])
+        assert (record.ending, record.sequences) == (slow.ending, slow.sequences)
+        assert np.allclose(record.errors, slow.errors, rtol=1e-9)
 
 
 def test_the_same_bits_whoever_runs_them(everything, tmp_path):
