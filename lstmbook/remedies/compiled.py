@@ -1,4 +1,4 @@
-"""Compiled trials of experiment 1a for the nets with one hidden unit: RTRL and BPTT.
+"""Compiled trials of the nets with one hidden unit: RTRL, BPTT (experiment 1a), the chunker.
 
 The same trials as `lstmbook.protocols.run_trial` with the same learners and generators, many at
 once in lockstep, so that millions of sequences take minutes. Numba (the extra `engine`) is
@@ -20,11 +20,12 @@ import numpy as np
 
 from lstmbook.protocols import Learner, Outcome, Task
 from lstmbook.remedies.bptt_net import BPTTNet
-from lstmbook.remedies.layered_net import matrices
+from lstmbook.remedies.chunker import Chunker, OnlineNet
+from lstmbook.remedies.layered_net import LayeredNet, matrices
 from lstmbook.remedies.rtrl_net import RTRLNet
-from lstmbook.sequences import BoolArray
+from lstmbook.sequences import BoolArray, IntArray
 from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.long_time_lags import TwoSequences
+from lstmbook.tasks.long_time_lags import RandomMiddle, TwoSequences
 from lstmbook.validation import Array, as_count
 
 CHUNK = 1024
@@ -33,14 +34,18 @@ CHUNK = 1024
 
 def unsupported(task: Task, learner: Learner) -> str | None:
     """Return why a trial cannot be run here (`run_trial` can), or None if it can."""
-    if not isinstance(task, TwoSequences):
-        return f"{type(task).__name__} is not experiment 1a"
+    kinds = TwoSequences | RandomMiddle if isinstance(learner, Chunker) else TwoSequences
+    if not isinstance(task, kinds):
+        allowed = "experiment 1a or 1b" if isinstance(learner, Chunker) else "experiment 1a"
+        return f"{type(task).__name__} is not {allowed}"
     if not isinstance(task.criterion, RunOfRight):
         return "the criterion is not a run of right sequences"
+    if isinstance(learner, Chunker):
+        return _unsupported_pair(task, learner)
     if not isinstance(learner, RTRLNet | BPTTNet):
-        return f"{type(learner).__name__} is neither an RTRLNet nor a BPTTNet"
+        return f"{type(learner).__name__} is neither an RTRLNet, a BPTTNet nor a Chunker"
     net = learner.net
-    if net.hidden != 1 or net.recurrent != "hidden" or net.f != "logistic":
+    if not _small(net):
         return "the net is not one with one hidden logistic unit and outputs above it"
     if isinstance(learner, BPTTNet) and learner.updates == "every step":
         return "the BPTT net changes its weights at every step"
@@ -48,6 +53,23 @@ def unsupported(task: Task, learner: Learner) -> str | None:
         return "activations are not reset before each sequence"
     if (net.n_inputs, net.n_outputs) != (task.n_inputs, task.n_outputs):
         return "the net does not fit the task"
+    return None
+
+
+def _small(net: LayeredNet) -> bool:
+    return net.hidden == 1 and net.recurrent == "hidden" and net.f == "logistic"
+
+
+def _unsupported_pair(task: Task, learner: Chunker) -> str | None:
+    a, c = learner.automatizer, learner.chunker
+    if not (_small(a.net) and _small(c.net)):
+        return "a net is not one with one hidden logistic unit and outputs above it"
+    if a.moments or c.moments:
+        return "the nets have been used before"
+    if a.depth != c.depth:
+        return "the nets differ in depth"
+    if a.net.n_inputs != task.n_inputs:
+        return "the nets do not fit the task"
     return None
 
 
@@ -273,13 +295,124 @@ def _check(
         raise ValueError("learners differ in class, updates or net; all must have the same")
 
 
-def _criterion(task: TwoSequences) -> RunOfRight:
+def run_chunker(
+    task: TwoSequences | RandomMiddle,
+    learner: Chunker,
+    rng: np.random.Generator,
+    *,
+    max_sequences: int,
+    window: int = 100,
+    seed: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run one trial of experiment 1a or 1b with a chunker: what `run_trial` does, compiled.
+
+    Parameters
+    ----------
+    learner
+        A fresh chunker of nets with one hidden unit; it is left with the weights of about the
+        end, and its activations as they were.
+    rng, max_sequences, window, seed, progress
+        As in `run_trials`.
+
+    Raises
+    ------
+    ValueError
+        If the trial cannot be run here.
+    ImportError
+        If Numba is not installed.
+    """
+    cap = as_count("max_sequences", max_sequences, at_least=1)
+    window = as_count("window", window, at_least=1)
+    why = unsupported(task, learner)
+    if why is not None:
+        raise ValueError(f"learner cannot be run here: {why}")
+    trial = _Progress(_criterion(task), cap, window)
+    a, c = _Weights.of(learner.automatizer), _Weights.of(learner.chunker)
+    kept = (learner.automatizer.depth + 1, 3)
+    standing = (
+        *(np.zeros(shape) for _ in range(2) for shape in (kept, 3)),
+        *(np.zeros(task.n_outputs) for _ in range(2)),
+    )
+    while trial.ending is None:
+        began = time.perf_counter()
+        codes = _codes(task, rng)
+        losses, errors = np.empty(len(codes)), np.empty(len(codes))
+        learner.passed += _loops().chunk(
+            *a.arrays,
+            *c.arrays,
+            *standing,
+            learner.threshold,
+            learner.reset,
+            codes,
+            *_steps(task),
+            losses,
+            errors,
+        )
+        trial.seconds += time.perf_counter() - began
+        trial.see(losses, errors)
+        if progress is not None:
+            progress(trial.presented)
+    a.back(learner.automatizer)
+    c.back(learner.chunker)
+    return trial.outcome(seed)
+
+
+def _codes(task: TwoSequences | RandomMiddle, rng: np.random.Generator) -> IntArray:
+    """Draw the symbols of a chunk of sequences as the task does, shape (CHUNK, p + 1)."""
+    codes = np.empty((CHUNK, task.p + 1), dtype=np.int64)
+    if isinstance(task, TwoSequences):
+        codes[:, 1:-1] = np.arange(task.p - 1)
+        codes[:, 0] = task.p - 1 + rng.integers(2, size=CHUNK)
+    else:
+        for row in codes:
+            row[0] = task.p - 1 + int(rng.integers(2))
+            row[1:-1] = rng.integers(task.p - 1, size=task.p - 1)
+    codes[:, -1] = codes[:, 0]
+    return codes
+
+
+@dataclass
+class _Weights:
+    """The weights and rates of a chunker's net as the loop reads them."""
+
+    arrays: tuple[Array, Array, Array, Array, Array]
+
+    @classmethod
+    def of(cls, online: OnlineNet) -> _Weights:
+        """Lay a net's weights out; what it lacks is 0 and has a rate of 0."""
+        net, n = online.net, online.net.n_inputs
+        W_h, W_k = matrices(net, online.weights)
+        into_h = np.zeros(n + 2)
+        into_h[: W_h.shape[1]] = W_h[0]
+        from_x, bias = np.zeros((n, net.n_outputs)), np.zeros(net.n_outputs)
+        if net.shortcuts:
+            from_x[:] = W_k[:, 1 : 1 + n].T
+        if net.output_biases:
+            bias[:] = W_k[:, -1]
+        has = np.array([net.hidden_biases, net.shortcuts, net.output_biases, True])
+        return cls((into_h, from_x, W_k[:, 0].copy(), bias, online.learning_rate * has))
+
+    def back(self, online: OnlineNet) -> None:
+        """Give the net its weights back."""
+        net, n = online.net, online.net.n_inputs
+        W_h, W_k = matrices(net, online.weights)
+        into_h, from_x, from_h, bias, _ = self.arrays
+        W_h[0] = into_h[: W_h.shape[1]]
+        W_k[:, 0] = from_h
+        if net.shortcuts:
+            W_k[:, 1 : 1 + n] = from_x.T
+        if net.output_biases:
+            W_k[:, -1] = bias
+
+
+def _criterion(task: TwoSequences | RandomMiddle) -> RunOfRight:
     if not isinstance(task.criterion, RunOfRight):
         raise ValueError("task has a criterion that is not a run of right sequences")
     return task.criterion
 
 
-def _steps(task: TwoSequences) -> tuple[int, int]:
+def _steps(task: TwoSequences | RandomMiddle) -> tuple[int, int]:
     """Return from which step on errors are injected, and from which on they are judged."""
     first = task.p - 1 if task.errors == "last step" else 0
     return first, task.p - 1 if _criterion(task).steps == "last" else 0

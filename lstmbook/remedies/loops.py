@@ -1,9 +1,10 @@
-"""The compiled loops of `lstmbook.remedies.compiled`: experiment 1a, one hidden unit.
+"""The compiled loops of `lstmbook.remedies.compiled`: nets with one hidden unit.
 
-Trials stand side by side in the last axis of every array, and all of them are at the same step,
-since every sequence has p steps. An input is one symbol, so each step reads and changes one
-column of the shortcuts. What a net lacks is 0 and has a rate of 0. No sum is taken across
-trials: a trial's bits do not depend on how many run beside it.
+In `rtrl` and `bptt` (experiment 1a) trials stand side by side in the last axis of every array,
+and all of them are at the same step, since every sequence has p steps. An input is one symbol, so
+each step reads and changes one column of the shortcuts. What a net lacks is 0 and has a rate of
+0. No sum is taken across trials: a trial's bits do not depend on how many run beside it. `chunk`
+runs one trial.
 """
 
 from __future__ import annotations
@@ -376,3 +377,139 @@ def backwards(into_h, rate_h, y_h, slope, arriving, is_y, back, sums):  # type: 
     for i in range(trials):
         into_h[n, i] += rate_h[n, i] * self_sums[i]
         into_h[n + 1, i] += rate_h[n + 1, i] * sums[i]
+
+
+@compiled
+def online_step(symbol, into_h, from_x, from_h, bias, past, at, net, y, slope):  # type: ignore[no-untyped-def]
+    """Take one step of a net that keeps its last steps; return its hidden activation.
+
+    Parameters
+    ----------
+    past
+        The last steps, a ring: symbol, hidden activation before, slope, shape (depth + 1, 3).
+    at
+        How many steps are kept, where the newest stands, and the hidden activation (written).
+    net, y, slope
+        Written: of the outputs, shape (n_outputs,).
+    """
+    n = into_h.size - 2
+    before = at[2]
+    net_h = into_h[symbol] + into_h[n] * before + into_h[n + 1]
+    small = exp_minus(abs(net_h))
+    share = 1.0 / (1.0 + small)
+    h = share if net_h >= 0.0 else small * share
+    newest = (int(at[1]) + 1) % past.shape[0]
+    at[0] = min(at[0] + 1, past.shape[0])
+    at[1] = newest
+    at[2] = h
+    past[newest, 0] = symbol
+    past[newest, 1] = before
+    past[newest, 2] = small * share * share
+    for k in range(net.size):
+        net[k] = from_x[symbol, k] + from_h[k] * h + bias[k]
+    squash(net, y, slope)
+    return h
+
+
+@compiled
+def online_learn(e, into_h, from_x, from_h, bias, past, at, slope, rates):  # type: ignore[no-untyped-def]
+    """Change a net's weights for the errors at its newest step, carried back through `past`.
+
+    Parameters
+    ----------
+    rates
+        Of the hidden unit's bias, the shortcuts, the outputs' biases, and all other weights.
+    """
+    n = into_h.size - 2
+    newest = int(at[1])
+    symbol = int(past[newest, 0])
+    arriving = 0.0
+    for k in range(e.size):
+        slope[k] *= e[k]
+        arriving += from_h[k] * slope[k]
+    for k in range(e.size):
+        from_x[symbol, k] += rates[1] * slope[k]
+    for k in range(e.size):
+        from_h[k] += rates[3] * at[2] * slope[k]
+    for k in range(e.size):
+        bias[k] += rates[2] * slope[k]
+    into_self, into_bias = 0.0, 0.0
+    for q in range(int(at[0])):
+        i = (newest - q) % past.shape[0]
+        delta = past[i, 2] * arriving
+        into_h[int(past[i, 0])] += rates[3] * delta
+        into_self += delta * past[i, 1]
+        into_bias += delta
+        arriving = into_h[n] * delta
+    into_h[n] += rates[3] * into_self
+    into_h[n + 1] += rates[0] * into_bias
+
+
+@compiled
+def surprise(y, symbol, n, threshold):  # type: ignore[no-untyped-def]
+    """Return whether the error of predicting a symbol is at least the threshold anywhere."""
+    largest = 0.0
+    for k in range(n):
+        error = abs((1.0 if k == symbol else 0.0) - y[k])
+        largest = largest if largest >= error else error
+    return not largest < threshold
+
+
+@compiled
+def chunk(  # type: ignore[no-untyped-def]
+    a_h, a_x, a_k, a_b, a_rates, c_h, c_x, c_k, c_b, c_rates,
+    a_past, a_at, c_past, c_at, c_y, c_slope, threshold, reset,
+    codes, first, judged, losses, errors,
+):  # fmt: skip
+    """Present sequences to a chunker of two nets; return how many inputs were passed on.
+
+    Parameters
+    ----------
+    a_h, a_x, a_k, a_b, c_h, c_x, c_k, c_b
+        Weights of automatizer and chunker: into the hidden unit, shortcuts, from the hidden
+        unit, biases.
+    a_rates, c_rates
+        As in `online_learn`.
+    a_past, a_at, c_past, c_at, c_y, c_slope
+        Where the nets stand: their last steps, as in `online_step`, and the chunker's outputs
+        with their slopes.
+    reset
+        Whether they start anew with each sequence.
+    codes
+        The symbols of each sequence, shape (n_sequences, steps + 1).
+    first, judged, losses, errors
+        As in `rtrl`; the last two of shape (n_sequences,).
+    """
+    n, wide = c_b.size, a_b.size
+    a_net, a_y, a_slope, a_e = np.zeros(wide), np.zeros(wide), np.zeros(wide), np.zeros(wide)
+    c_net, c_e = np.zeros(n), np.zeros(n)
+    passed = 0
+    steps = codes.shape[1] - 1
+    for s in range(codes.shape[0]):
+        if reset:
+            a_at[:] = 0.0
+            c_at[:] = 0.0
+        losses[s], errors[s] = 0.0, 0.0
+        for t in range(steps + 1):
+            symbol = codes[s, t]
+            if t == 0 or surprise(a_y, symbol, n, threshold):
+                passed += 1
+                if c_at[0] > 0:
+                    for k in range(n):
+                        c_e[k] = (1.0 if k == symbol else 0.0) - c_y[k]
+                    online_learn(c_e, c_h, c_x, c_k, c_b, c_past, c_at, c_slope, c_rates)
+                online_step(symbol, c_h, c_x, c_k, c_b, c_past, c_at, c_net, c_y, c_slope)
+            if t == steps:
+                break
+            online_step(symbol, a_h, a_x, a_k, a_b, a_past, a_at, a_net, a_y, a_slope)
+            for k in range(n):
+                e = (1.0 if k == codes[s, t + 1] else 0.0) - a_y[k]
+                a_e[k] = e if t >= first else 0.0
+                losses[s] += 0.5 * a_e[k] * a_e[k]
+                if t >= judged and not errors[s] >= abs(e):
+                    errors[s] = abs(e)
+            a_e[n] = c_at[2] - a_y[n]
+            for k in range(n + 1, wide):
+                a_e[k] = c_y[k - n - 1] - a_y[k]
+            online_learn(a_e, a_h, a_x, a_k, a_b, a_past, a_at, a_slope, a_rates)
+    return passed
