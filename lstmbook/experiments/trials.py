@@ -173,12 +173,11 @@ def _as_nets(jobs: list[Job]) -> Iterator[Record]:
     task: Any = design.task_of(jobs[0].seed)
     learners: list[Any] = [design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
+        cap = design.max_sequences
         for each, learner in zip(jobs, learners, strict=True):
             rng = _rng(each.seed, 2)
-            yield _of_outcome(
-                each,
-                run_chunker(task, learner, rng, max_sequences=design.max_sequences, window=WINDOW),
-            )
+            outcome = compiled.run_chunker(task, learner, rng, max_sequences=cap, window=WINDOW)
+            yield _of_outcome(each, outcome)
         return
     outcomes = compiled.run_trials(
         task,

@@ -56,11 +56,12 @@ def stream(seed, number):
     return np.random.default_rng([seed, number])
 
 
-def test_compiled_nets_are_the_reference_to_rounding():
-    design = designs.design("table1/rtrl-p4-rate10").with_task(p=1).with_criterion(run=20)
-    design = designs.replace(design, max_sequences=300)
+@pytest.mark.parametrize("row", ["table1/rtrl-p4-rate10", "table1/chunker-p100"])
+def test_compiled_nets_are_the_reference_to_rounding(row):
+    design = designs.design(row).with_task(p=2).with_criterion(run=20)
+    design = designs.replace(design, max_sequences=200)
     assert job(design, 0).engine == NETS
-    for seed, record in enumerate(run(design, trials=3, jobs=1)):
+    for seed, record in enumerate(run(design, trials=2, jobs=1)):
         (slow,) = perform([replace(job(design, seed), engine=REFERENCE)])
         assert (record.ending, record.sequences) == (slow.ending, slow.sequences)
         assert np.allclose(record.errors, slow.errors, rtol=1e-9)
