@@ -9,11 +9,14 @@ error and is added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence as PythonSequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
 from lstmbook import squashing as squash
+from lstmbook.counting import Tally
 from lstmbook.lstm import (
     Moment,
     State,
@@ -23,15 +26,19 @@ from lstmbook.lstm import (
     as_weights,
     fits,
     forward,
+    initial_weights,
     start,
     step,
 )
-from lstmbook.sequences import BoolArray, Sequence, as_choice, errors
+from lstmbook.recurrent_network import Cost
+from lstmbook.sequences import BoolArray, Sequence, as_choice, errors, loss
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number
 
 UPDATES = ("every step", "sequence end")
 GRADIENTS = ("truncated", "full")
+CUTS = ("net_c", "net_in", "net_out")
+"""The three kinds of net input at which the papers stop errors."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,15 @@ def advance(net: Topology, now: Moment, before: Partials) -> Partials:
     """
     g = squashing(net.g)
     y_in = now.y_in[net.block_of]
-    ds_c = before.ds_c + np.outer(g.slope(now.net_c) * y_in, now.source[: before.ds_c.shape[1]])
+    ds_c = before.ds_c + np.multiply.outer(
+        g.slope(now.net_c) * y_in, now.source[: before.ds_c.shape[1]]
+    )
     if not net.input_gates:
         return Partials(ds_c, before.ds_in)
     slope_in = squash.logistic.slope(now.net_in)[net.block_of]
-    ds_in = before.ds_in + np.outer(g(now.net_c) * slope_in, now.source[: before.ds_in.shape[1]])
+    ds_in = before.ds_in + np.multiply.outer(
+        g(now.net_c) * slope_in, now.source[: before.ds_in.shape[1]]
+    )
     return Partials(ds_c, ds_in)
 
 
@@ -105,14 +116,14 @@ def step_gradient(
     e_s = now.y_out[net.block_of] * h.slope(now.s) * arriving
 
     gradient = as_weights(net, np.zeros(net.n_weights))
-    gradient.W_k[:] = np.outer(delta_k, now.source_k[: gradient.W_k.shape[1]])
+    gradient.W_k[:] = np.multiply.outer(delta_k, now.source_k[: gradient.W_k.shape[1]])
     gradient.W_c[:] = e_s[:, None] * partials.ds_c
     if net.input_gates:
         np.add.at(gradient.W_in, net.block_of, e_s[:, None] * partials.ds_in)
     if net.output_gates:
         through = per_block(net, h(now.s) * arriving)
         delta_out = now.won * f.slope(now.net_out) * through
-        gradient.W_out[:] = np.outer(delta_out, now.source[: gradient.W_out.shape[1]])
+        gradient.W_out[:] = np.multiply.outer(delta_out, now.source[: gradient.W_out.shape[1]])
     return gradient
 
 
@@ -166,9 +177,16 @@ class ErrorSignals:
 
 
 def error_signals(
-    net: Topology, weights: Weights, trace: Trace, e: Array, *, truncated: bool
+    net: Topology,
+    weights: Weights,
+    trace: Trace,
+    e: Array,
+    *,
+    truncated: bool | PythonSequence[str],
 ) -> ErrorSignals:
     """Carry a sequence's errors back through time, through everything or truncated.
+
+    `eq-hidden-error` and `eq-full-signals`; truncated, what is left of them.
 
     Parameters
     ----------
@@ -176,8 +194,10 @@ def error_signals(
         Errors d - y of the outputs at steps 1 .. T, shape (T, n_outputs).
     truncated
         If True, errors that reach a net input stop there; if False they go on along the
-        recurrent weights to the hidden activations of the step before.
+        recurrent weights to the hidden activations of the step before. Some of `CUTS`: they
+        stop at these net inputs only.
     """
+    cuts = as_cuts(truncated)
     T, h, g, f = trace.n_steps, squashing(net.h), squashing(net.g), squash.logistic
     delta_k = np.zeros_like(trace.net_k)
     delta_k[1:] = squashing(net.f_k).slope(trace.net_k[1:]) * e
@@ -188,8 +208,9 @@ def error_signals(
     for t in range(T, 0, -1):
         to_cells = weights.W_k[:, : net.n_cells].T @ delta_k[t]
         to_in, to_out = np.zeros(net.n_input_gates), np.zeros(net.n_output_gates)
-        if not truncated and t < T:
-            fed_back = _fed_back(net, weights, delta_c[t + 1], delta_in[t + 1], delta_out[t + 1])
+        if len(cuts) < len(CUTS) and t < T:
+            arrived = (delta_c[t + 1], delta_in[t + 1], delta_out[t + 1])
+            fed_back = _fed_back(net, weights, arrived, cuts)
             to_cells = to_cells + fed_back[0]
             to_in, to_out = fed_back[1], fed_back[2]
         # the carousel: the error of step t + 1 arrives scaled by 1.0
@@ -205,16 +226,33 @@ def error_signals(
     return ErrorSignals(delta_k, delta_out[:-1], delta_c[:-1], delta_in[:-1], e_s[:-1])
 
 
+def as_cuts(truncated: bool | PythonSequence[str]) -> tuple[str, ...]:
+    """Return at which net inputs errors stop: all, none, or those of `CUTS` that are named.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of them.
+    """
+    if isinstance(truncated, bool):
+        return CUTS if truncated else ()
+    return tuple(as_choice("truncated", each, CUTS) for each in dict.fromkeys(truncated))
+
+
 def _fed_back(
-    net: Topology, weights: Weights, delta_c: Array, delta_in: Array, delta_out: Array
+    net: Topology, weights: Weights, arrived: tuple[Array, ...], cuts: tuple[str, ...]
 ) -> tuple[Array, Array, Array]:
-    """Return the errors that cells, input gates and output gates get along recurrent weights."""
+    """Return the errors that cells, input gates and output gates get along recurrent weights.
+
+    `arrived` holds the error signals of cells, input gates and output gates a step later.
+    """
     columns = slice(net.n_inputs, net.n_inputs + net.n_recurrent)
-    to_sources = (
-        weights.W_c[:, columns].T @ delta_c
-        + weights.W_in[:, columns].T @ delta_in
-        + weights.W_out[:, columns].T @ delta_out
-    )
+    to_sources = np.zeros(net.n_recurrent)
+    for name, W, delta in zip(
+        CUTS, (weights.W_c, weights.W_in, weights.W_out), arrived, strict=True
+    ):
+        if name not in cuts:
+            to_sources += W[:, columns].T @ delta
     to_hidden = np.zeros(net.n_hidden)
     to_hidden[: net.n_recurrent] = to_sources
     into_gates = net.n_cells + net.n_input_gates
@@ -234,8 +272,16 @@ def gradient_of(net: Topology, trace: Trace, signals: ErrorSignals) -> Weights:
     return gradient
 
 
-def full_gradient(net: Topology, weights: Weights, sequence: Sequence) -> Weights:
+def full_gradient(
+    net: Topology, weights: Weights, sequence: Sequence, cuts: PythonSequence[str] = ()
+) -> Weights:
     """Return the exact gradient of a sequence's error: back-propagation through everything.
+
+    Parameters
+    ----------
+    cuts
+        Some of `CUTS`, to stop errors at these net inputs; with all of them the result is the
+        truncated gradient. None unless given.
 
     Returns
     -------
@@ -244,7 +290,83 @@ def full_gradient(net: Topology, weights: Weights, sequence: Sequence) -> Weight
     """
     trace = forward(net, weights, sequence)
     e = errors(sequence, trace.outputs)
-    return gradient_of(net, trace, error_signals(net, weights, trace, e, truncated=False))
+    return gradient_of(net, trace, error_signals(net, weights, trace, e, truncated=cuts))
+
+
+def fed_back(trace: Trace) -> Array:
+    """Return what the hidden units read of themselves, y(t-1) at steps t, shape (T, sources)."""
+    return trace.y[:-1]
+
+
+def loss_with(
+    net: Topology, weights: Weights, sequence: Sequence, held: Array | None = None
+) -> float:
+    """Return E of a sequence, the fed-back activations computed as usual or held.
+
+    Parameters
+    ----------
+    held
+        What hidden units read as y(t-1) at steps 1 .. T, shape (T, n_recurrent), whatever the
+        network does; None to let the network feed itself.
+    """
+    if held is None:
+        return loss(sequence, forward(net, weights, sequence).outputs)
+    held = as_array("held", held, (len(sequence), net.n_recurrent))
+    state, outputs = start(net), []
+    for x, y in zip(sequence.x, held, strict=True):
+        now = step(net, weights, replace(state, y=y), x)
+        state = now.state
+        outputs.append(now.y_k)
+    return loss(sequence, np.array(outputs))
+
+
+def central_differences(
+    net: Topology,
+    weights: Weights,
+    sequence: Sequence,
+    held: Array | None = None,
+    size: float = 1e-5,
+) -> Weights:
+    """Return the gradient by moving each weight a little up and down: slow, and no derivation.
+
+    Parameters
+    ----------
+    held
+        As for `loss_with`.
+    size
+        How far each weight is moved.
+
+    Returns
+    -------
+    gradient
+        -dE/dw in the layout of the weights.
+    """
+    size = as_number("size", size, above=0)
+    slopes = np.zeros(net.n_weights)
+    for i in range(net.n_weights):
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = weights.flat.copy()
+            moved[i] += sign * size
+            ends.append(loss_with(net, as_weights(net, moved), sequence, held))
+        slopes[i] = -(ends[0] - ends[1]) / (2 * size)
+    return as_weights(net, slopes)
+
+
+def gradient_angle(one: Weights, other: Weights) -> float:
+    """Return the angle between two gradients in degrees; NaN if one of them is zero."""
+    p, q = float(np.linalg.norm(one.flat)), float(np.linalg.norm(other.flat))
+    if p == 0 or q == 0:
+        return np.nan
+    # from the chord of the unit vectors: arccos would lose small angles to rounding
+    chord = float(np.linalg.norm(one.flat / p - other.flat / q))
+    return float(np.degrees(2 * np.arcsin(min(1.0, chord / 2))))
+
+
+def length_ratio(one: Weights, other: Weights) -> float:
+    """Return the length of one gradient divided by that of another; NaN if that is zero."""
+    size = float(np.linalg.norm(other.flat))
+    return float(np.linalg.norm(one.flat)) / size if size > 0 else np.nan
 
 
 def gradient_gap(truncated: Weights, full: Weights) -> float:
@@ -345,3 +467,167 @@ class LSTM:
         """Return the outputs for a sequence, shape (T, n_outputs), and change nothing."""
         before = None if self.reset else self.state
         return forward(self.net, self.weights, sequence, before).outputs
+
+
+def truncated_cost(net: Topology) -> Cost:
+    """Return the cost of truncated learning, from its equations; the length T plays no part.
+
+    Kept are the internal states, the fed-back activations and the partials. A step with an
+    error takes: one multiplication a weight forward; two a partial, to advance it and to weigh
+    it with the error; one a weight for each output unit and output gate; and a few for each
+    unit. The squashing functions' own are left out, and products of two of their values.
+    """
+    weights_of = {group: rows * columns for group, (rows, columns) in net.shapes.items()}
+    partials = net.n_cells * (net.shapes["W_c"][1] + net.input_gates * net.shapes["W_in"][1])
+    a_unit = net.n_outputs * (net.n_cells + 1) + 3 * net.n_cells
+    if net.output_gates:
+        a_unit += net.n_cells + 2 * net.n_blocks
+    return Cost(
+        memory=net.n_cells + net.n_recurrent + partials,
+        multiplications=net.n_weights
+        + 2 * partials
+        + weights_of["W_k"]
+        + weights_of["W_out"]
+        + a_unit,
+    )
+
+
+def measured_cost(net: Topology) -> Cost:
+    """Return the cost of truncated learning, measured on the arrays it works with.
+
+    Memory is the size of what is carried from step to step; multiplications are counted while
+    one step with an error runs (`lstmbook.counting`).
+    """
+    tally = Tally()
+    plain = as_weights(net, np.zeros(net.n_weights))
+    weights = replace(plain, **{group: tally.watch(getattr(plain, group)) for group in net.shapes})
+    now = step(net, weights, start(net), np.zeros(net.n_inputs))
+    watched: dict[str, Any] = {
+        each.name: tally.watch(getattr(now, each.name)) for each in fields(now)
+    }
+    now = replace(now, **watched)
+    partials = advance(net, now, no_partials(net))
+    step_gradient(net, weights, now, tally.watch(np.zeros(net.n_outputs)), partials)
+    carried = (now.s, now.y, partials.ds_c, partials.ds_in)
+    return Cost(sum(each.size for each in carried), tally.multiplications)
+
+
+def full_memory(net: Topology, T: int) -> int:
+    """Return how many numbers the full gradient keeps for T steps: the trace and the signals."""
+    silence = Sequence(
+        np.zeros((as_count("T", T, at_least=1), net.n_inputs)),
+        np.zeros((T, net.n_outputs)),
+        np.ones(T, dtype=np.bool_),
+        net.n_inputs,
+    )
+    weights = as_weights(net, np.zeros(net.n_weights))
+    trace = forward(net, weights, silence)
+    signals = error_signals(net, weights, trace, errors(silence, trace.outputs), truncated=False)
+    kept = [getattr(each, part.name) for each in (trace, signals) for part in fields(each)]
+    return sum(array.size for array in kept)
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network learned, looked at now and then; all arrays have shape (looks,).
+
+    Attributes
+    ----------
+    presented
+        Sequences presented before each look.
+    loss
+        Mean loss over the sequences looked at.
+    angle, length
+        Angle in degrees between the truncated and the full gradient of those sequences, summed,
+        and the truncated one's length divided by the full one's.
+    """
+
+    presented: Array
+    loss: Array
+    angle: Array
+    length: Array
+
+    def until(self, below: float) -> float:
+        """Return how many sequences were presented at the first look with a loss below."""
+        good = np.flatnonzero(self.loss < as_number("below", below))
+        return float(self.presented[good[0]]) if len(good) else np.inf
+
+
+def follow(
+    learner: LSTM,
+    training: PythonSequence[Sequence],
+    looked_at: PythonSequence[Sequence],
+    every: int,
+) -> Course:
+    """Let a network learn sequences one after the other, and compare its gradients on the way.
+
+    Parameters
+    ----------
+    training
+        What it learns, in this order.
+    looked_at
+        What losses and gradients are taken of, before the first sequence and after every so
+        many; nothing is learned from these looks.
+    every
+        How many sequences lie between two looks.
+    """
+    every = as_count("every", every, at_least=1)
+    net, weights = learner.net, learner.weights
+    looks = []
+    for presented in range(len(training) + 1):
+        if presented % every == 0:
+            both = [
+                as_weights(net, np.sum([find(net, weights, each).flat for each in looked_at], 0))
+                for find in (truncated_gradient, full_gradient)
+            ]
+            mean = np.mean([loss(each, learner.predict(each)) for each in looked_at])
+            looks.append((presented, mean, gradient_angle(*both), length_ratio(*both)))
+        if presented < len(training):
+            learner.learn(training[presented])
+    return Course(*np.array(looks).T)
+
+
+def random_case(
+    seed: int, T: int = 12, scale: float = 1.0, *, last_step_only: bool = False
+) -> tuple[Topology, Weights, Sequence]:
+    """Draw a network of a block of two cells and a block of one, and a sequence of T steps.
+
+    Parameters
+    ----------
+    scale
+        Weights are uniform in [-scale, scale].
+    last_step_only
+        Whether errors are injected at the last step only, or at every step.
+    """
+    rng = np.random.default_rng(as_count("seed", seed))
+    net = Topology(3, 2, (2, 1))
+    weights = initial_weights(net, rng, scale=scale)
+    mask = np.ones(as_count("T", T, at_least=1), dtype=np.bool_)
+    mask[:-1] = not last_step_only
+    return net, weights, Sequence(rng.normal(size=(T, 3)), rng.random((T, 2)), mask, 3)
+
+
+def gaps_by_length(
+    lengths: PythonSequence[int], scale: float, n_nets: int, *, last_step_only: bool = False
+) -> tuple[Array, Array]:
+    """Return how the truncated gradient compares with the full one in random networks.
+
+    Parameters
+    ----------
+    lengths
+        Lengths T of the sequences.
+    scale, last_step_only
+        As for `random_case`, which is asked with seeds 0, 1, ..
+
+    Returns
+    -------
+    angle, length
+        `gradient_angle` and `length_ratio`, shape (n_nets, len(lengths)).
+    """
+    found = np.empty((2, as_count("n_nets", n_nets, at_least=1), len(lengths)))
+    for seed in range(n_nets):
+        for i, T in enumerate(lengths):
+            case = random_case(seed, T, scale, last_step_only=last_step_only)
+            both = truncated_gradient(*case), full_gradient(*case)
+            found[:, seed, i] = gradient_angle(*both), length_ratio(*both)
+    return found[0], found[1]
