@@ -420,7 +420,13 @@ def _steps(task: TwoSequences | RandomMiddle) -> tuple[int, int]:
 
 @cache
 def _loops() -> ModuleType:
-    return import_module("lstmbook.remedies.loops")
+    try:
+        return import_module("lstmbook.remedies.loops")
+    except ModuleNotFoundError as problem:
+        raise ImportError(
+            f"{problem.name} is not installed; compiled trials need the extra: "
+            "pip install 'lstmbook[engine]'"
+        ) from problem
 
 
 def _loop(learner: RTRLNet | BPTTNet) -> Callable[..., None]:

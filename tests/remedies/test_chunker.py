@@ -66,7 +66,7 @@ def test_only_what_the_automatizer_does_not_predict_is_passed_on():
 def test_the_chunker_learns_to_predict_the_last_symbol_from_the_first():
     """With the middle predicted, its lag is one step; the automatizer alone still guesses."""
     task, rng = TwoSequences(6), np.random.default_rng(1)
-    learner = knows(fresh(6), {5: 0, 6: 0, 0: 1, 1: 2, 2: 3, 3: 4})
+    learner = knows(fresh(6, reset=True), {5: 0, 6: 0, 0: 1, 1: 2, 2: 3, 3: 4})
     for _ in range(600):
         learner.learn(task.sample(rng))
     c = learner.chunker

@@ -146,3 +146,20 @@ def test_what_it_cannot_run_is_named():
 def test_importing_does_not_import_numba():
     code = "import sys, lstmbook.remedies.compiled; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_without_numba_the_extra_is_named():
+    code = """
+import sys
+sys.modules["numba"] = sys.modules["llvmlite"] = None
+import numpy as np
+from lstmbook.remedies import compiled, rtrl_net
+from lstmbook.tasks.long_time_lags import TwoSequences
+task, rng = TwoSequences(2), np.random.default_rng(0)
+try:
+    compiled.run_trials(task, [rtrl_net.rtrl_net(task, rng)], [rng], max_sequences=1)
+except ImportError as problem:
+    sys.exit(not "lstmbook[engine]" in str(problem))
+sys.exit(2)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
