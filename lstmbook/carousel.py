@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmbook.sequences import as_choice
+from lstmbook.sequences import Sequence, as_choice
 from lstmbook.squashing import Squashing, squashing
 from lstmbook.validation import Array, as_array, as_count, as_number
 
@@ -318,3 +318,26 @@ def learn_errand(
         w_in[i + 1] = w_in[i] + learning_rate * w_out[i] * both
         w_out[i + 1] = w_out[i] + learning_rate * w_in[i] * both
     return Learning(w_in, w_out, loss)
+
+
+def marked_errand(rng: np.random.Generator, T: int) -> Sequence:
+    """Draw an errand that says when to store and when to read, but not what to do then.
+
+    Inputs: the value x(t) = +-1 at every step; a marker that is 1 at the one step whose value
+    counts, drawn from 1 .. T - 1; a marker that is 1 at step T. Target of the output: 1 or 0 at
+    step T, by the sign of the value that counts; at all other steps 0.5, which is to say nothing.
+
+    Parameters
+    ----------
+    rng
+        Draws values and marker.
+    T
+        The length, 2 or more.
+    """
+    T = as_count("T", T, at_least=2)
+    inputs, targets = np.zeros((T, 3)), np.full((T, 1), 0.5)
+    inputs[:, 0] = rng.choice([-1.0, 1.0], T)
+    counts = int(rng.integers(T - 1))
+    inputs[counts, 1] = inputs[-1, 2] = 1.0
+    targets[-1] += 0.5 * inputs[counts, 0]
+    return Sequence(inputs, targets, np.ones(T, dtype=np.bool_), 3)

@@ -261,8 +261,8 @@ class Reading:
 
     @property
     def worst(self) -> Array:
-        """The largest error of any output for each stored symbol, shape (n_symbols,)."""
-        worst: Array = np.abs(np.eye(len(self.y)) - self.y).max(axis=1)
+        """The largest error of each symbol's output, over all stored symbols, (n_symbols,)."""
+        worst: Array = np.abs(np.eye(len(self.y)) - self.y).max(axis=0)
         return worst
 
 

@@ -13,6 +13,7 @@ from lstmbook.carousel import (
     input_weight_conflict,
     learn_errand,
     let_through,
+    marked_errand,
     output_weight_conflict,
     self_flow,
     tolerance,
@@ -140,3 +141,15 @@ def test_what_the_errand_cannot_be_is_named():
         learn_errand(np.random.default_rng(0), 0, n_sequences=1, learning_rate=0.1)
     with pytest.raises(ValueError, match="factor is 1"):
         tolerance(10, 1.0)
+
+
+def test_a_marked_errand_asks_at_the_end_for_the_value_that_was_marked():
+    rng, seen = np.random.default_rng(0), set()
+    for _ in range(50):
+        sequence = marked_errand(rng, 6)
+        (at,) = np.flatnonzero(sequence.x[:, 1])
+        seen.add(int(at))
+        assert sequence.targets[-1, 0] == (sequence.x[at, 0] > 0)
+        assert (sequence.targets[:-1] == 0.5).all()
+        assert sequence.x[:, 2].tolist() == [0, 0, 0, 0, 0, 1]
+    assert seen == {0, 1, 2, 3, 4}
