@@ -48,14 +48,20 @@ def _logistic(net: Array) -> Array:
     return np.where(net >= 0, 1.0, small) / (1.0 + small)
 
 
+def _hill(small: Array) -> Array:
+    """Return s / (1 + s)^2 for 0 <= s <= 1, accurately, and never above a quarter."""
+    y = 1.0 / (1.0 + small)
+    # 1 - y is exact for y in [1/2, 1], and y (1 - y) rounds to a quarter at most; for small s
+    # that difference keeps few digits, and the other form all
+    return np.where(small > 0.5, y * (1.0 - y), small * y * y)
+
+
 def _logistic_slope(net: Array) -> Array:
-    small = np.exp(-np.abs(net))
-    return small / (1.0 + small) ** 2
+    return _hill(np.exp(-np.abs(net)))
 
 
 def _tanh_slope(net: Array) -> Array:
-    small = np.exp(-np.abs(net)) ** 2
-    return 4.0 * small / (1.0 + small) ** 2
+    return 4.0 * _hill(np.exp(-np.abs(net)) ** 2)
 
 
 # tanh, g and h are the logistic function stretched: tanh(x) = 2 logistic(2 x) - 1. Their values
