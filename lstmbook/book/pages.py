@@ -91,7 +91,7 @@ def claims_page(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
         lines = [
             f"## {title(notebooks[name])}",
             "",
-            "| claim | asserted in | verdict | what was measured |",
+            "| claim | source | verdict | what was measured |",
             "|---|---|---|---|",
         ]
         for claim, heading in found:
