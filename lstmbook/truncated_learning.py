@@ -30,6 +30,7 @@ from lstmbook.lstm import (
     start,
     step,
 )
+from lstmbook.memory_cell import BlockTrace, run_block
 from lstmbook.recurrent_network import Cost
 from lstmbook.sequences import BoolArray, Sequence, as_choice, errors, loss
 from lstmbook.squashing import squashing
@@ -631,3 +632,37 @@ def gaps_by_length(
             both = truncated_gradient(*case), full_gradient(*case)
             found[:, seed, i] = gradient_angle(*both), length_ratio(*both)
     return found[0], found[1]
+
+
+def error_inside(seed: int, T: int, scale: float, *, truncated: bool) -> Array:
+    """Return how an error fares inside the carousels of a random network over T steps.
+
+    Returns
+    -------
+    ratio
+        -dE/ds, the newest step first, relative to the newest, shape (T, n_cells); of
+        `random_case`, with an error at the last step only.
+    """
+    net, weights, sequence = random_case(seed, T, scale, last_step_only=True)
+    trace = forward(net, weights, sequence)
+    e = errors(sequence, trace.outputs)
+    e_s = error_signals(net, weights, trace, e, truncated=truncated).e_s
+    ratio: Array = e_s[:0:-1] / e_s[-1]
+    return ratio
+
+
+def write_and_read(lag: int, y_in: float, y_out: float) -> BlockTrace:
+    """Run a cell that is written at step 1, kept behind shut gates, and read `lag` steps later.
+
+    Parameters
+    ----------
+    y_in, y_out
+        How open the input gate is at step 1 and the output gate at the last, between 0 and 1;
+        at the other steps they are shut. The cell's net input is 1 all along.
+    """
+    steps = as_count("lag", lag, at_least=1) + 1
+    net_in, net_out = np.full(steps, -20.0), np.full(steps, -20.0)
+    for name, opening, net, t in (("y_in", y_in, net_in, 0), ("y_out", y_out, net_out, -1)):
+        open_by = as_number(name, opening, above=0, below=1)
+        net[t] = np.log(open_by / (1 - open_by))
+    return run_block(net_in, net_out, np.ones((steps, 1)))
