@@ -29,6 +29,7 @@ from lstmbook.truncated_learning import (
     LSTM,
     advance,
     central_differences,
+    error_inside,
     error_signals,
     fed_back,
     follow,
@@ -46,6 +47,7 @@ from lstmbook.truncated_learning import (
     step_gradient,
     truncated_cost,
     truncated_gradient,
+    write_and_read,
 )
 
 INPUTS, BLOCKS, CELLS, OUTPUTS, STEPS = 3, 3, 5, 2, 7
@@ -489,3 +491,22 @@ def test_gaps_by_length_start_at_nothing():
     assert np.allclose(angle[:, 0], 0, atol=1e-5)
     assert np.allclose(length[:, 0], 1)
     assert (angle[:, 1] > 0.1).all()
+
+
+def test_the_error_inside_stays_only_if_truncated():
+    assert (error_inside(0, 20, 1.0, truncated=True) == 1).all()
+    loose = error_inside(0, 20, 1.0, truncated=False)
+    assert loose.shape == (20, 3)
+    assert (loose[0] == 1).all()
+    assert (np.abs(loose[-1] - 1) > 1e-3).all()
+
+
+def test_a_cell_is_written_once_and_read_once():
+    cell = write_and_read(5, 0.3, 0.7)
+    assert cell.n_steps == 6
+    assert cell.y_in[1] == pytest.approx(0.3)
+    assert cell.y_out[-1] == pytest.approx(0.7)
+    assert cell.s[1:, 0] == pytest.approx(cell.s[1, 0], rel=1e-6)
+    assert np.abs(cell.y_c[1:-1]).max() < 1e-8 < np.abs(cell.y_c[-1, 0])
+    with pytest.raises(ValueError, match="y_out is 1"):
+        write_and_read(5, 0.3, 1.0)

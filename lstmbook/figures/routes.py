@@ -18,8 +18,8 @@ PLACES = {
     "y": (0.0, 2.35),
     "out": (-0.3, 1.85),
     "s": (0.0, 1.3),
-    "c": (0.22, 0.45),
-    "in": (-0.26, 0.45),
+    "c": (0.24, 0.3),
+    "in": (-0.26, 0.62),
 }
 """Where the parts of one step stand, from the middle of its column."""
 
@@ -112,7 +112,7 @@ def error_routes(
     x, y = np.array([_place((part, t)) for t in steps for part in PLACES]).T
     names = [part for _ in steps for part in PLACES]
     return Plot(
-        Edges(x1, y1, x2, y2, _visible([r.error for r in drawn])),
+        Edges(x1, y1, x2, y2, _visible([r.error for r in drawn]), limit=1.0),
         Nodes(x, y, names, size=11.0),
         x=Axis("step t", low=0.4, high=trace.n_steps + 0.6, ticks=list(steps)),
         y=Axis("", low=0.0, high=3.6, ticks=[]),
@@ -127,7 +127,11 @@ def _place(part: tuple[str, int]) -> tuple[float, float]:
 
 
 def _visible(error: list[float]) -> Array:
-    """Return square roots, signs kept: a hundredth of the largest error is a tenth as wide."""
+    """Return square roots, signs kept, of the errors relative to the largest; NaN hides a 0.
+
+    So a hundredth of the largest error is a tenth as wide.
+    """
     values = np.array(error)
-    roots: Array = np.sign(values) * np.sqrt(np.abs(values))
-    return roots
+    relative = values / max(np.abs(values).max(), np.finfo(float).tiny)
+    roots: Array = np.sign(relative) * np.sqrt(np.abs(relative))
+    return np.where(values == 0, np.nan, roots)
