@@ -358,6 +358,34 @@ def norm_bound(
     )
 
 
+def bound_shares(
+    network: RecurrentNetwork, trace: Trace, *, s: int, t: int, pair: str | Norms = "max"
+) -> Array:
+    """Return how much of three bounds the flows from `t` back to `s` take up, at most.
+
+    Returns
+    -------
+    shares
+        Shape (3,): the largest flow between any two units over the first bound of
+        `eq-norm-bound`, over the second, and over the second without its factor n. Unlike
+        `norm_bound` it asks nothing of the norms: a share above 1 is a bound that fails.
+
+    Raises
+    ------
+    ValueError
+        If ``t - s`` is below 2: the bound is stated for longer lags.
+    """
+    s, t = _check_times(network, trace, s, t)
+    q, n, W = as_count("t - s", t - s, at_least=2), network.n_units, network.W
+    pair = norms(pair)
+    f_max, size = largest_slope(network, trace, s=s, t=t, pair=pair), pair.matrix(W)
+    flow = np.abs(flow_matrices(network, trace, t=t, max_lag=q)[q])
+    ends = np.outer([pair.vector(row) for row in W], [pair.vector(column) for column in W.T])
+    by_vectors = float((flow / ends).max()) / (n * f_max**q * size ** (q - 2))
+    without_n = float(flow.max()) / (f_max * size) ** q
+    return np.array([by_vectors, without_n / n, without_n])
+
+
 def decay_rate(n: int, w_max: float, f: Squashing | str = logistic) -> float:
     """Return lambda = n w_max max f', by which the bounds shrink at each step of the lag.
 

@@ -188,6 +188,33 @@ def test_chain_of_norms_holds_in_the_max_norm_the_2_norm_and_frobenius(seed: int
     wb.require_compatible("one", W)
 
 
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(1, 5), st.integers(2, 8), FUNCTIONS, st.sampled_from(sorted(wb.NORMS)))
+def test_no_flow_takes_up_more_than_a_norm_bound(
+    seed: int, n: int, lag: int, f: str, pair: str
+) -> None:
+    network, trace = run(seed, n, 3.0, f)
+    shares = wb.bound_shares(network, trace, s=12 - lag, t=12, pair=pair)
+    assert shares.max() <= 1 + 1e-9
+    assert shares[1] == pytest.approx(shares[2] / n)
+    if pair != "one":  # there `norm_bound` refuses some nets
+        every = range(n)
+        flow = np.abs(epi.flow_matrices(network, trace, t=12)[lag])
+        bounds = [
+            [wb.norm_bound(network, trace, k, v, s=12 - lag, t=12, pair=pair) for v in every]
+            for k in every
+        ]
+        over = [flow[k, v] / bounds[k][v].by_vectors for k in every for v in every]
+        assert shares[0] == pytest.approx(max(over))
+        assert shares[1] == pytest.approx(flow.max() / bounds[0][0].by_matrix)
+
+
+def test_bound_shares_refuse_a_lag_of_one() -> None:
+    network, trace = run(0, 2, 1.0, "logistic")
+    with pytest.raises(ValueError, match="t - s is 1; it must be"):
+        wb.bound_shares(network, trace, s=11, t=12)
+
+
 def test_chain_of_norms_breaks_in_the_1_norm() -> None:
     W = np.array([[1.0, 1.0], [0.0, 0.0]])
     assert wb.chain_gap(W, "one").max() == 1.0

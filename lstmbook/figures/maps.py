@@ -64,7 +64,7 @@ def phase_portrait(
     shade = np.where(np.asarray(label) == 1, 1, -1) * np.where(core, 1.5, 0.5)
     ends = (-reach, reach)
     return Plot(
-        Image(shade, x=ends, y=ends, ramp="diverging", low=-3, high=3),
+        Image(shade, ends, ends, "basin: left < 0 < right", ramp="diverging", low=-3, high=3),
         Line(runs[:, 1, 0], runs[:, 1, 1], color="ink", label=names[1], width=1.5),
         Line(runs[:, 0, 0], runs[:, 0, 1], color="yellow", label=names[0]),
         Dots(runs[0, :, 0], runs[0, :, 1], color="ink", size=5),
