@@ -64,7 +64,7 @@ def steps(site: Path) -> list[Step]:
         Step("site", ("-m", "lstmbook", "build", "--output", str(site)), fast=False),
         Step(
             "site and JupyterLab in a browser",
-            (*two, "--dist", "loadfile", "-m", "browser or lab", "tests"),
+            (*two, "--dist", "worksteal", "-m", "browser or lab", "tests"),
             fast=False,
             browser=True,
         ),

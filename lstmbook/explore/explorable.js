@@ -339,11 +339,14 @@ const MARKS = {
       .style("stroke-dasharray", mark.dash ? "6 4" : null)
       .style("opacity", mark.opacity);
     if (!mark.arrow) return;
-    let b = mark.x.length - 1;
-    while (b > 0 && Number.isNaN(mark.x[b] + mark.y[b])) b--;
-    several(g, "path.xp-head", b > 0 ? 1 : 0)
+    // the head points from the last point back along which the line has a direction
+    const places = Array.from(mark.x, (value, i) => [x(value), y(mark.y[i])]);
+    const there = places.filter(([left, top]) => !Number.isNaN(left + top));
+    const end = there.at(-1);
+    const start = there.findLast(([left, top]) => Math.hypot(end[0] - left, end[1] - top) > 1e-9);
+    several(g, "path.xp-head", start ? 1 : 0)
       .style("fill", paint(mark.color))
-      .attr("d", () => head(x(mark.x[b - 1]), y(mark.y[b - 1]), x(mark.x[b]), y(mark.y[b]), 5 + 1.5 * mark.width));
+      .attr("d", () => head(...start, ...end, 5 + 1.5 * mark.width));
   },
 
   dots(g, mark, { x, y, inner, tall }) {

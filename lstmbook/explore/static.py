@@ -62,7 +62,7 @@ def png(tree: Tree, ends: Domains | None = None, caption: str = "") -> tuple[str
     plots = tree["plots"]
     width = _width(len(plots))
     heights = [_height(plot, width) for plot in plots]
-    lines = _wrap(caption, round(len(plots) * width / 6.4)) if caption else []
+    lines = _wrap(caption, round(len(plots) * width / 7)) if caption else []
     total_w = width * len(plots)
     total_h = max(heights) + 16 * len(lines) + (8 if lines else 0)
     with rc_context(_STYLE):
