@@ -457,7 +457,7 @@ const MARKS = {
       const bent = there.has(name(i, 2, 1)) ? 0.16 : 0;
       return way(x(mark.x1[i]), y(mark.y1[i]), x(mark.x2[i]), y(mark.y2[i]), bent);
     });
-    const width = (i) => Math.max(0.75, Math.min(1, Math.abs(mark.value[i]) / limit) * mark.max_width);
+    const width = (i) => Math.max(0.75, Math.min(1, Math.abs(mark.value[i] || 0) / limit) * mark.max_width);
     const color = (i) => paint(mark.value[i] >= 0 ? "orange" : "blue");
     const hidden = (i) => (Number.isNaN(mark.value[i]) ? "none" : null);
     several(g, "path.xp-line", n)
