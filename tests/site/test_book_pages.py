@@ -35,11 +35,12 @@ def seen(page):
 
 
 def settle(page):
-    """Wait until MathJax and the explorables are done."""
+    """Wait until MathJax and the explorables are done, and no colour is on its way to another."""
     page.wait_for_load_state("load")
     page.evaluate("window.MathJax?.startup?.promise")
     if page.locator(".xp-figure").count():
         page.wait_for_selector(MOUNTED)
+    page.wait_for_function("document.getAnimations().every(a => a.playState !== 'running')")
 
 
 @pytest.mark.parametrize("name", PAGES)
