@@ -49,7 +49,7 @@ TOOLS = frozenset(
     }
 )
 TOOL_FOLDERS = ("book/static/", "book/vendor/")
-SUFFIXES = frozenset({".css", ".js", ".py", ".toml"})
+SUFFIXES = frozenset({".css", ".js", ".json", ".npz", ".py", ".toml"})
 
 SETUP = """\
 # Installs the book's package where it is missing (Colab, for one). Locally this does nothing.
@@ -97,12 +97,13 @@ def is_tool(name: str) -> bool:
 
 
 def package_hash(root: Path) -> str:
-    """Return the hash of every file of the package that can reach a chapter's outputs."""
+    """Return the hash of all that can reach a chapter's outputs: the package and the results."""
     package = root / "lstmbook"
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        name = path.relative_to(package).as_posix()
-        if path.suffix in SUFFIXES and path.is_file() and not is_tool(name):
+    for path in [*sorted(package.rglob("*")), *sorted((root / "results").glob("*.jsonl"))]:
+        stored = path.parent == root / "results"
+        name = path.relative_to(root if stored else package).as_posix()
+        if stored or (path.suffix in SUFFIXES and path.is_file() and not is_tool(name)):
             # a checkout on Windows may end lines its own way
             content = path.read_bytes().replace(b"\r\n", b"\n")
             digest.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lstmbook.experiments.designs import Design
     from lstmbook.experiments.runner import Progress
+    from lstmbook.experiments.store import Store
 
 
 class Dtype(StrEnum):
@@ -139,27 +140,41 @@ def results(
     figure: Annotated[
         Path | None, typer.Option(help="Draw the table's results into this file (PNG).")
     ] = None,
+    archived: Annotated[
+        bool, typer.Option("--archive", help="Those that come with the book, not your own.")
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Add them to the text files of this folder, as results/ has them."),
+    ] = None,
     store: StoreFile = None,
 ) -> None:
     """Print the results so far beside the published ones.
+
+    Without results of your own it prints those that come with the book.
 
     [bold]Examples[/bold]
 
     [cyan]lstmbook results[/cyan]
 
     [cyan]lstmbook results table2 --format markdown[/cyan]
+
+    [cyan]lstmbook results table2 --archive[/cyan]
     """
     from lstmbook.experiments import designs
+    from lstmbook.experiments.archive import export as add_to
     from lstmbook.experiments.report import report
-    from lstmbook.experiments.store import Store, StoreError
+    from lstmbook.experiments.store import StoreError
 
-    path = store or default_store()
-    if not path.exists():
-        _fail(f"there are no results in {path} yet; first: lstmbook reproduce table2 --trials 3")
     if figure is not None and table is None:
         raise typer.BadParameter("--figure draws one table: name it")
+    if archived and store is not None:
+        raise typer.BadParameter("--archive and --store are two places; name one")
     try:
-        with Store(path) as opened:
+        with _opened(store, archived) as opened:
+            if export is not None:
+                typer.echo(f"{add_to(opened, export)} trials added to {export}")
+                return
             names = designs.table_names() if table is None else (table,)
             reports = [report(name, opened, every=every) for name in names]
         typer.echo("\n\n".join(getattr(each, form.value)() for each in reports))
@@ -172,6 +187,22 @@ def results(
         raise typer.BadParameter(str(error)) from error
     except (StoreError, OSError) as error:
         _fail(str(error))
+
+
+def _opened(store: Path | None, archived: bool) -> Store:
+    """Return the store whose results are asked for; the book's own where there is no other."""
+    from lstmbook.experiments.archive import archive
+    from lstmbook.experiments.store import Store
+
+    path = store or default_store()
+    if archived:
+        return archive()
+    if not path.exists() and store is None:
+        typer.echo(f"there are no results in {path} yet; these come with the book\n", err=True)
+        return archive()
+    if not path.exists():
+        _fail(f"there are no results in {path} yet; first: lstmbook reproduce table2 --trials 3")
+    return Store(path)
 
 
 @contextmanager

@@ -198,6 +198,10 @@ class Store:
     ) -> None:
         self.close()
 
+    def protect(self) -> None:
+        """Let nothing be written through this store from now on."""
+        self._execute("PRAGMA query_only = ON")
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -68,6 +68,18 @@ def test_the_hash_leaves_out_tools_prose_and_line_ends(book):
     assert execute.package_hash(book) != before
 
 
+def test_a_changed_result_makes_chapters_stale(book):
+    results = book / "results"
+    results.mkdir()
+    (results / "table9.jsonl").write_text('{"sequences": 30000}\n')
+    path = chapter(book, "1 + 1")
+    refresh(book, path)
+    (results / "README.md").write_text("no result")
+    assert execute.stale(book) == []
+    (results / "table9.jsonl").write_text('{"sequences": 30001}\n')
+    assert execute.stale(book) == [path]
+
+
 def imported(path):
     """Return the modules that a file imports, as far as its text says."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -118,3 +118,27 @@ def test_help_shows_examples(command):
     assert shown.exit_code == 0
     assert "Examples" in shown.output
     assert shown.output.count(f"lstmbook {command}") >= 3  # the usage and two examples
+
+
+def test_without_results_of_ones_own_the_books_are_printed(monkeypatch, tmp_path):
+    none = tmp_path / "none.sqlite"
+    monkeypatch.setenv("LSTMBOOK_STORE", str(none))
+    shown = lstmbook("results", "table2", "--format", "csv")
+    assert shown.exit_code == 0, shown.output
+    assert "these come with the book" in shown.output
+    asked = lstmbook("results", "table2", "--format", "csv", "--archive")
+    assert asked.output in shown.output
+    assert "q50-p50,LSTM" in asked.output
+    assert not none.exists()
+    both = lstmbook("results", "--archive", "--store", none)
+    assert both.exit_code == 2
+    assert "name one" in both.output
+
+
+def test_results_are_exported_as_text(small, tmp_path):
+    store, folder = tmp_path / "s.sqlite", tmp_path / "texts"
+    lstmbook("reproduce", "table2", "--jobs", 1, "--trials", 2, "--store", store)
+    words = ("results", "--store", store, "--export", folder)
+    assert "4 trials added to" in lstmbook(*words).output
+    assert "0 trials added to" in lstmbook(*words).output
+    assert len((folder / "table2.jsonl").read_text().splitlines()) == 6
