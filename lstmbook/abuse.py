@@ -14,14 +14,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstmbook.lstm import Bias, Topology, Weights, as_weights, forward, initial_weights
-from lstmbook.sequences import BoolArray, IntArray, Sequence, loss
-from lstmbook.truncated_learning import LSTM
-from lstmbook.validation import Array, as_count, as_number
+from lstmbook.sequences import BoolArray, IntArray, Sequence, errors, loss
+from lstmbook.squashing import logistic, squashing
+from lstmbook.truncated_learning import LSTM, error_signals
+from lstmbook.validation import Array, as_array, as_count, as_number
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """The rule by which the error "has stopped decreasing" (TR gives none; this one is ours).
+    """The rule by which the error "has stopped decreasing": `eq-plateau` (TR gives none; ours).
 
     The mean loss of each window of sequences is held against the best window so far. The error
     has stopped if `patience` windows one after the other fail to undercut it by the share `gain`.
@@ -230,7 +231,7 @@ class SequentialConstruction:
 
 
 def staggered_biases(n_blocks: int, first: float = -1.0, step: float = -1.0) -> tuple[float, ...]:
-    """Solution 2: negative initial biases, for output gates by default -1, -2, -3 (TR).
+    """Solution 2, `eq-output-gate-bias`: negative initial biases, by default -1, -2, -3 (TR).
 
     They push cell outputs towards 0; the more negative a bias, the later its block is used.
     For input gates the same counters the drift of internal states (NC).
@@ -240,7 +241,7 @@ def staggered_biases(n_blocks: int, first: float = -1.0, step: float = -1.0) -> 
 
 
 def with_competition(net: Topology) -> Topology:
-    """Solution 3: return the topology with competing output gates, of which one only is open.
+    """Solution 3, `eq-competition`: return the topology with output gates of which one is open.
 
     TR: "lateral inhibition ensures that no two output gates can be active simultaneously".
     Without a printed formula: the most active gate keeps its activation, the others give 0, and
@@ -381,3 +382,79 @@ def cell_use(net: Topology, weights: Weights, sequences: Iterable[Sequence]) -> 
         state_size=np.abs(s).mean(axis=0),
         correlation=scaled.T @ scaled,
     )
+
+
+def bias_or_memory(
+    net: Topology, weights: Weights, one: Sequence, other: Sequence
+) -> tuple[Array, Array]:
+    """Split the errors that two sequences send into the carousels: `eq-bias-or-memory`.
+
+    Parameters
+    ----------
+    one, other
+        Two sequences that differ in what has to be kept.
+
+    Returns
+    -------
+    common, opposite
+        Half the sum and half the difference of the errors inside the carousels at step 1, shape
+        (n_cells,). The first asks to move the state alike in both, as a bias would; the second
+        to tell them apart.
+    """
+    inside = []
+    for sequence in (one, other):
+        trace = forward(net, weights, sequence)
+        e = errors(sequence, trace.outputs)
+        inside.append(error_signals(net, weights, trace, e, truncated=True).e_s[1])
+    return (inside[0] + inside[1]) / 2, (inside[0] - inside[1]) / 2
+
+
+def step_moments(net: Topology, weights: Weights, y: Array, n_symbols: int) -> tuple[Array, Array]:
+    """Return mean and standard deviation of what a random symbol adds to each state.
+
+    The terms of `eq-state-drift`: y_in g(net_c), with the first `n_symbols` one-hot inputs
+    equally likely and the fed-back activations held at `y`.
+
+    Parameters
+    ----------
+    y
+        Activations of the hidden sources, shape (n_recurrent,).
+
+    Returns
+    -------
+    mean, spread
+        Shape (n_cells,).
+    """
+    y = as_array("y", y, (net.n_recurrent,))
+    n_symbols = as_count("n_symbols", n_symbols, at_least=1, at_most=net.n_inputs)
+    symbols = np.eye(n_symbols, net.n_inputs)
+    source = np.hstack([symbols, np.tile(y, (n_symbols, 1)), np.ones((n_symbols, 1))])
+    adds = squashing(net.g)(source[:, : weights.W_c.shape[1]] @ weights.W_c.T)
+    if net.input_gates:
+        y_in = logistic(source[:, : weights.W_in.shape[1]] @ weights.W_in.T)
+        adds = adds * y_in[:, net.block_of]
+    return adds.mean(axis=0), adds.std(axis=0)
+
+
+def state_after(q: Array | int, mean: Array, spread: Array) -> tuple[Array, Array]:
+    """Return expectation and standard deviation of a state after q independent steps.
+
+    `eq-state-drift`: q mean and sqrt(q) spread, mean and spread being those of y_in g(net_c).
+    """
+    return np.asarray(q * mean), np.asarray(np.sqrt(q) * spread)
+
+
+def distractors(net: Topology, q: int, rng: np.random.Generator) -> Sequence:
+    """Return q distractors of experiment 1c, with nothing to predict.
+
+    They are uniform over all symbols but the last four, which are e, b, x and y.
+    """
+    p = as_count("n_inputs", net.n_inputs, at_least=5) - 4
+    symbols = rng.integers(p, size=as_count("q", q, at_least=1))
+    nothing = np.full((len(symbols), net.n_outputs), np.nan)
+    return Sequence(symbols, nothing, np.zeros(len(symbols), dtype=np.bool_), net.n_inputs)
+
+
+def drifting_states(net: Topology, weights: Weights, q: int, rng: np.random.Generator) -> Array:
+    """Return the internal states during q distractors, shape (q + 1, n_cells)."""
+    return forward(net, weights, distractors(net, q, rng)).s

@@ -12,11 +12,16 @@ from lstmbook.abuse import (
     Scheduled,
     SequentialConstruction,
     add_block,
+    bias_or_memory,
     cell_use,
+    distractors,
+    drifting_states,
     grow,
     memory_weights,
     places_after,
     staggered_biases,
+    state_after,
+    step_moments,
     thesis_schedule,
     weights_into_memory,
     with_competition,
@@ -223,3 +228,40 @@ def test_impossible_settings_are_named():
     with pytest.raises(ValueError, match="phases is empty"):
         Scheduled(learner, ())
     assert Scheduled(learner, (Phase(1, 0.5), Phase(1, 0.1))).phase.learning_rate == 0.5
+
+
+def test_what_two_sequences_ask_of_a_state_is_split():
+    """With targets the same in both, nothing asks to tell them apart, and the other way round."""
+    net = Topology(2, 1, (1,), recurrent="none", input_gates=False, output_gates=False)
+    weights = as_weights(net, np.array([0.0, 0.0, 1.0]))
+    one, other = (
+        Sequence(np.array([i]), np.array([[d]]), np.array([True]), 2)
+        for i, d in ((0, 1.0), (1, 1.0))
+    )
+    common, opposite = bias_or_memory(net, weights, one, other)
+    assert common[0] > 0 == opposite[0]
+    other = Sequence(np.array([1]), np.array([[0.0]]), np.array([True]), 2)
+    common, opposite = bias_or_memory(net, weights, one, other)
+    assert opposite[0] > 0
+    assert abs(common[0]) < 1e-12
+
+
+def test_states_drift_as_derived():
+    """Without recurrent weights the steps are independent: mean and spread of many runs agree."""
+    net = Topology(24, 2, (1, 1), recurrent="none")
+    rng = np.random.default_rng(0)
+    weights = initial_weights(net, rng, scale=0.5)
+    mean, spread = step_moments(net, weights, np.zeros(0), 20)
+    expected, deviation = state_after(60, mean, spread)
+    s = np.array([drifting_states(net, weights, 60, rng)[-1] for _ in range(400)])
+    assert (np.abs(s.mean(axis=0) - expected) < 4 * deviation / 20).all()
+    assert np.allclose(s.std(axis=0), deviation, rtol=0.15)
+    assert (drifting_states(net, weights, 5, rng)[0] == 0).all()
+
+
+def test_distractors_are_no_other_symbols():
+    net = Topology(10, 2, (1,))
+    symbols = distractors(net, 500, np.random.default_rng(0)).inputs
+    assert set(symbols) == set(range(6))
+    with pytest.raises(ValueError, match="n_inputs is 4"):
+        distractors(Topology(4, 2, (1,)), 5, np.random.default_rng(0))
