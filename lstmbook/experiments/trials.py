@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -18,6 +18,7 @@ from lstmbook.experiments.designs import Design
 from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
 from lstmbook.experiments.store import Record
 from lstmbook.protocols import Outcome, run_trial
+from lstmbook.tasks.reber import EmbeddedReber
 
 if TYPE_CHECKING:
     from lstmbook.engine.loop import Result
@@ -73,15 +74,22 @@ def job(design: Design, seed: int, dtype: str = "float64") -> Job:
     return Job(design, seed, "float64", NETS if _is_compiled_net(design, seed) else REFERENCE)
 
 
+def engine_versions() -> set[str]:
+    """Return what runs trials in this version of the package, compiled or not."""
+    from lstmbook.engine.trials import ENGINE_VERSION
+
+    return {REFERENCE, NETS, f"engine {ENGINE_VERSION}"}
+
+
 def _is_compiled_net(design: Design, seed: int) -> bool:
     """Return whether a design is of a comparison learner that has compiled loops."""
     if not isinstance(design.learner, NamedLearner):
         return False
-    from lstmbook.remedies.compiled import unsupported
+    from lstmbook.remedies import compiled, reber_trials
 
     task = design.task_of(seed)
     learner = design.learner.build(task, np.random.default_rng(0))
-    return unsupported(task, learner) is None
+    return any(each.unsupported(task, learner) is None for each in (compiled, reber_trials))
 
 
 def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
@@ -171,6 +179,9 @@ def _as_nets(jobs: list[Job]) -> Iterator[Record]:
 
     design = jobs[0].design
     task: Any = design.task_of(jobs[0].seed)
+    if isinstance(task, EmbeddedReber):
+        yield from (_on_reber(each) for each in jobs)
+        return
     learners: list[Any] = [design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
         cap = design.max_sequences
@@ -188,6 +199,19 @@ def _as_nets(jobs: list[Job]) -> Iterator[Record]:
     )
     for each, outcome in zip(jobs, outcomes, strict=True):
         yield _of_outcome(each, outcome)
+
+
+def _on_reber(each: Job) -> Record:
+    """Run one trial of a comparison learner on the embedded Reber grammar."""
+    from lstmbook.remedies.reber_trials import run_reber_trial
+
+    task: Any = each.design.task_of(each.seed)
+    learner: Any = each.design.learner.build(task, _rng(each.seed, 1))
+    cap = each.design.max_sequences
+    outcome, milestones = run_reber_trial(
+        task, learner, _rng(each.seed, 2), max_sequences=cap, window=WINDOW
+    )
+    return replace(_of_outcome(each, outcome), milestones=milestones)
 
 
 def _by_reference(each: Job) -> Record:

@@ -329,20 +329,26 @@ class RecurrentCascadeCorrelation:
 
     def _train_outputs(self) -> bool:
         """Move the output weights; return whether their error has stagnated."""
-        of, now = self.settings, self._set
+        of = self.settings
+        self._errors, slope, squares = self._output_slopes()
+        slope += of.output_decay * self.outputs.weights
+        rate = of.output_rate / self._set.n_predictions
+        self.outputs = self.outputs.moved(slope, rate, of.growth)
+        return self._watch.see(squares)
+
+    def _output_slopes(self) -> tuple[Array, Array, float]:
+        """Return the errors times the outputs' slopes, what is descended, and the squared error."""
+        now = self._set
         net = now.values @ self.outputs.weights.T
         e = (now.targets - logistic(net)) * now.counts[:, :, None]
-        self._errors = e * (logistic.slope(net) + of.slope_offset)
-        slope = -np.tensordot(self._errors, now.values, axes=((0, 1), (0, 1)))
-        slope += of.output_decay * self.outputs.weights
-        rate = of.output_rate / now.n_predictions
-        self.outputs = self.outputs.moved(slope, rate, of.growth)
-        return self._watch.see(float((e**2).sum()))
+        errors = e * (logistic.slope(net) + self.settings.slope_offset)
+        slope = -np.tensordot(errors, now.values, axes=((0, 1), (0, 1)))
+        return errors, slope, float((e**2).sum())
 
     def _train_candidates(self, pool: Quickprop) -> Quickprop | None:
         """Move the candidates' weights; install the best if their scores have stagnated."""
-        of, now, f = self.settings, self._set, squashing(self.settings.f)
-        found, slope = score_slope(f, pool.weights, now.values, self._errors, now.counts)
+        of, now = self.settings, self._set
+        found, slope = self._score_slopes(pool.weights)
         size = float((self._errors[now.counts] ** 2).sum())
         scores = np.abs(found).sum(axis=1) / size
         rate = of.candidate_rate / (now.n_predictions * now.values.shape[2])
@@ -354,12 +360,21 @@ class RecurrentCascadeCorrelation:
         self._watch = self._watching(of.output_change)
         return None
 
+    def _score_slopes(self, w: Array) -> tuple[Array, Array]:
+        """Return the candidates' covariances and the slopes of their scores: `score_slope`."""
+        now = self._set
+        return score_slope(squashing(self.settings.f), w, now.values, self._errors, now.counts)
+
     def _install(self, w: Array, covariance: Array) -> None:
         """Freeze a unit; its first output weights are its covariances with the errors."""
-        _, V = unit_activations(squashing(self.settings.f), w[None], self._set.values)
         self.units.append(w)
-        self._set = self._set.with_unit(V[:, :, 0])
+        self._set = self._set.with_unit(self._activations(w))
         self.outputs = self.outputs.widened(covariance)
+
+    def _activations(self, w: Array) -> Array:
+        """Return what a unit does in the training set, shape (T, n_sequences)."""
+        _, V = unit_activations(squashing(self.settings.f), w[None], self._set.values)
+        return V[:, :, 0]
 
     def predict(self, sequence: Sequence) -> Array:
         """Return the outputs for a sequence, shape (T, n_outputs), and change nothing."""

@@ -67,6 +67,20 @@ def test_compiled_nets_are_the_reference_to_rounding(row):
         assert np.allclose(record.errors, slow.errors, rtol=1e-9)
 
 
+@pytest.mark.parametrize("row", ["rtrl-3", "elman-15", "rcc"])
+def test_nets_on_the_reber_grammar_are_compiled_and_tell_how_far_they_came(row, tmp_path):
+    design = designs.design(f"table3/{row}").with_task(n_training=12, n_test=4, every=12)
+    design = designs.replace(design, max_sequences=300)
+    assert job(design, 0).engine == NETS
+    records = run(design, trials=2, jobs=2, store=tmp_path / "s.sqlite")
+    assert records == list(perform([job(design, 0), job(design, 1)]))
+    for record in records:
+        assert "share of strings predicted at the end" in record.milestones
+    (slow,) = perform([replace(job(design, 0), engine=REFERENCE)])
+    assert (records[0].ending, records[0].sequences) == (slow.ending, slow.sequences)
+    assert np.allclose(records[0].errors, slow.errors, rtol=1e-7)
+
+
 def test_the_same_bits_whoever_runs_them(everything, tmp_path):
     here = run(everything, jobs=1)
     assert len(here) == 18 + 4 + 4
