@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lstmbook.experiments.designs import Design
+    from lstmbook.experiments.report import Report
     from lstmbook.experiments.runner import Progress
     from lstmbook.experiments.store import Store
 
@@ -79,6 +80,29 @@ def _designs(table: str, rows: str | None) -> list[Design]:
     return [row.design for row in listed.rows if row.design is not None]
 
 
+def _variants(table: str, rows: str | None) -> list[Design]:
+    """Return the variants of a table's rows, or of some of them."""
+    from lstmbook.experiments.variants import studies
+
+    found = {each.row.partition("/")[2]: each for each in studies(table)}
+    wanted = list(found) if rows is None else [each.strip() for each in rows.split(",")]
+    for row in wanted:
+        if row not in found:
+            raise ValueError(
+                f"row is {row!r}; {table} has variants of {', '.join(found) or 'no row'}"
+            )
+    return [variant.design for row in wanted for variant in found[row].variants]
+
+
+def _report(
+    table: str, store: Path | Store, *, every: bool = False, variants: bool = False
+) -> Report:
+    from lstmbook.experiments import report
+    from lstmbook.experiments import variants as tried
+
+    return tried.report(table, store) if variants else report.report(table, store, every)
+
+
 def reproduce(
     table: Annotated[str, typer.Argument(help="table1, table1b, table2 or table3.")],
     rows: Annotated[
@@ -89,8 +113,16 @@ def reproduce(
         typer.Option(min=1, help="Trials a row.", show_default="as many as published"),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Seed of the first trial; the others follow.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Seed of the first trial; the others follow.",
+            show_default="0, of variants 500",
+        ),
+    ] = None,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="The rows' variants instead: other options tried.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes.", show_default="one a processor")
     ] = None,
@@ -106,19 +138,22 @@ def reproduce(
     [cyan]lstmbook reproduce table2 --trials 3[/cyan]
 
     [cyan]lstmbook reproduce table2 --rows q50-p50,q100-p100 --jobs 4[/cyan]
+
+    [cyan]lstmbook reproduce table2 --variants --rows q100-p100[/cyan]
     """
-    from lstmbook.experiments.report import report
+    from lstmbook.experiments.designs import VARIANT_SEED
     from lstmbook.experiments.runner import run
     from lstmbook.experiments.store import StoreError
 
     path = store or default_store()
+    first = (VARIANT_SEED if variants else 0) if seed is None else seed
     try:
-        wanted = _designs(table, rows)
+        wanted = _variants(table, rows) if variants else _designs(table, rows)
         if not wanted:
             _fail(f"no row of {table} can be run")
         with _shown(table) as show:
-            run(wanted, trials, seed, jobs, dtype.value, path, progress=show)
-        typer.echo(report(table, path).text())
+            run(wanted, trials, first, jobs, dtype.value, path, progress=show)
+        typer.echo(_report(table, path, variants=variants).text())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except (StoreError, RuntimeError) as error:
@@ -136,6 +171,12 @@ def results(
     form: Annotated[Form, typer.Option("--format", help="How to write it.")] = Form.text,
     every: Annotated[
         bool, typer.Option("--all", help="Also trials with other options or engine versions.")
+    ] = False,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="The rows' variants instead: other options tried.")
+    ] = False,
+    milestones: Annotated[
+        bool, typer.Option("--milestones", help="Also when trials had learned how much.")
     ] = False,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the table's results into this file (PNG).")
@@ -163,7 +204,6 @@ def results(
     """
     from lstmbook.experiments import designs
     from lstmbook.experiments.archive import export as add_to
-    from lstmbook.experiments.report import report
     from lstmbook.experiments.store import StoreError
 
     if figure is not None and table is None:
@@ -176,8 +216,13 @@ def results(
                 typer.echo(f"{add_to(opened, export)} trials added to {export}")
                 return
             names = designs.table_names() if table is None else (table,)
-            reports = [report(name, opened, every=every) for name in names]
-        typer.echo("\n\n".join(getattr(each, form.value)() for each in reports))
+            reports = [_report(name, opened, every=every, variants=variants) for name in names]
+        shown = [getattr(each, form.value)() for each in reports]
+        if milestones and form is not Form.csv:  # CSV has them as columns
+            shown += [
+                getattr(m, form.value)() for m in (e.milestones() for e in reports) if m.names
+            ]
+        typer.echo("\n\n".join(shown))
         if figure is not None:
             from lstmbook.explore.display import bundle
 

@@ -47,6 +47,19 @@ TASKS: dict[str, Callable[..., Task | TaskRecipe]] = {
 }
 
 
+REPORT_SEED = 1000
+"""Rows are reported on trials with seeds from here on: no option was chosen on them."""
+
+
+VARIANT_SEED = 500
+"""Variants of rows, on which options are chosen, have the seeds from here to `REPORT_SEED`."""
+
+
+def is_of_variants(seed: int) -> bool:
+    """Return whether a seed is one of those on which variants of rows are run."""
+    return VARIANT_SEED <= seed < REPORT_SEED
+
+
 @dataclass(frozen=True)
 class Published:
     """What a paper prints for a row; None where it prints nothing.
@@ -176,6 +189,9 @@ class Design:
             of_net = {each.name for each in fields(Topology)} & settings.keys()
             net = replace(recipe.net, **{name: settings.pop(name) for name in of_net})
             settings["net"] = net
+        if isinstance(recipe, NamedLearner):
+            given = {**dict(recipe.settings), **settings}
+            return replace(self, learner=NamedLearner.of(recipe.kind, recipe.place, given))
         return replace(self, learner=_changed("learner", recipe, settings))
 
 

@@ -74,6 +74,8 @@ def _word(flat: Mapping[str, Any], name: str) -> str:
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    if name.rpartition(".")[2] == "settings" and isinstance(value, list):
+        value = dict(value)  # a learner's, as pairs
     if not isinstance(value, dict):
         return {name: value}
     found: dict[str, Any] = {}

@@ -7,14 +7,29 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lstmbook.experiments.designs import Design, Published, PublishedTable, Row, table
+from lstmbook.experiments.designs import (
+    Design,
+    Published,
+    PublishedTable,
+    Row,
+    is_of_variants,
+    table,
+)
 from lstmbook.experiments.options import changes
-from lstmbook.experiments.statistics import Interval, Summary, summarize, verdict
+from lstmbook.experiments.statistics import (
+    Interval,
+    Milestone,
+    Summary,
+    milestones,
+    summarize,
+    verdict,
+)
 from lstmbook.experiments.store import Record, Store
-from lstmbook.experiments.trials import job
+from lstmbook.experiments.trials import NETS, REFERENCE, job
 
 if TYPE_CHECKING:
     from lstmbook.explore.pictures import Plot
@@ -48,6 +63,8 @@ class Line:
         What differs from the options of the published row's design: name to "value (not other)".
     note
         Why there are no trials, where the row cannot be run.
+    milestones
+        How many trials had learned something by when, where that was kept.
     """
 
     id: str
@@ -62,6 +79,7 @@ class Line:
     seeds: str = ""
     changed: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    milestones: tuple[Milestone, ...] = ()
 
     @property
     def word(self) -> str:
@@ -143,31 +161,27 @@ class Report:
 
     def text(self) -> str:
         """Return the report as plain text."""
-        rows = [self.header, *self.cells()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(self.header))]
-        numbers = set(range(1 + len(self.columns), len(self.header) - 1))
-
-        def one(row: list[str]) -> str:
-            return "  ".join(
-                cell.rjust(width) if i in numbers else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-
-        rule = "  ".join("-" * width for width in widths)
-        body = [one(rows[0]), rule, *(one(row) for row in rows[1:])]
+        numbers = range(1 + len(self.columns), len(self.header) - 1)
+        body = aligned([self.header, *self.cells()], numbers)
         return "\n".join([f"{self.title} ({self.source})", "", *body, "", *self.remarks])
 
     def markdown(self) -> str:
         """Return the report as Markdown."""
-        rows = [self.header, ["---"] * len(self.header), *self.cells()]
-        lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
         below = [f"\n{remark}" for remark in self.remarks]
         head = f"**{_escaped(self.title)}** ({_escaped(self.source)})"
-        return "\n".join([head, "", *lines, *below])
+        return "\n".join([head, "", *piped([self.header, *self.cells()]), *below])
+
+    def milestones(self) -> Milestones:
+        """Return when the trials had learned something short of the criterion."""
+        return Milestones(self.title, self.lines)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows as numbers: one mapping each, the same names in all."""
-        return [_numbers(self.columns, line) for line in self.lines]
+        rows = [_numbers(self.columns, line) for line in self.lines]
+        for row, line in zip(rows, self.lines, strict=True):
+            reached = {each.name: each.median for each in line.milestones}
+            row |= {f"median to {name}": reached.get(name) for name in self.milestones().names}
+        return rows
 
     def csv(self) -> str:
         """Return the rows as comma-separated values; empty where there is none."""
@@ -206,6 +220,89 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """When trials had learned something short of the criterion: a table that shows itself.
+
+    A stopping count depends on the last errors that a criterion happens to meet; these do not.
+
+    Attributes
+    ----------
+    title
+        Of the published table.
+    lines
+        The rows of the report.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The milestones that some trial had reached."""
+        return tuple(dict.fromkeys(each.name for line in self.lines for each in line.milestones))
+
+    def cells(self) -> list[list[str]]:
+        """Return the cells: of each row with milestones its name, then one cell a milestone."""
+        rows = []
+        for line in self.lines:
+            reached = {each.name: _milestone(each, line) for each in line.milestones}
+            if reached:
+                rows.append([_name(line), *(reached.get(name, "none") for name in self.names)])
+        return rows
+
+    @property
+    def remark(self) -> str:
+        """How to read the table."""
+        return (
+            "Median number of sequences after which a trial had come so far, over the trials that "
+            "did (how many of how many, where not all). Errors below x: the first of 100 successive "
+            "sequences with all errors below x; right: the first window of 100 sequences of which "
+            "that share was right."
+        )
+
+    def text(self) -> str:
+        """Return the table as plain text."""
+        body = aligned([["row", *self.names], *self.cells()], range(1, 1 + len(self.names)))
+        return "\n".join([f"{self.title}: milestones", "", *body, "", self.remark])
+
+    def markdown(self) -> str:
+        """Return the table as Markdown."""
+        body = piped([["row", *self.names], *self.cells()])
+        return "\n".join([f"**{_escaped(self.title)}: milestones**", "", *body, "", self.remark])
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+
+def _milestone(each: Milestone, line: Line) -> str:
+    trials = line.ours.trials if line.ours else 0
+    return f"{each.median:,.0f}" + (f" ({each.trials}/{trials})" if each.trials < trials else "")
+
+
+def aligned(rows: list[list[str]], numbers: Iterable[int]) -> list[str]:
+    """Return rows as lines of plain text, the first as a header, some columns to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    right = set(numbers)
+
+    def one(row: list[str]) -> str:
+        return "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+
+    return [one(rows[0]), "  ".join("-" * width for width in widths), *map(one, rows[1:])]
+
+
+def piped(rows: list[list[str]]) -> list[str]:
+    """Return rows as lines of a Markdown table, the first as its header."""
+    marked = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in marked]
 
 
 def _name(line: Line) -> str:
@@ -306,7 +403,7 @@ def report(
     shown = table(of) if isinstance(of, str) else _own_table(designs)
     asked = {each.options for each in designs}
     names = {row.name for row in shown.rows}
-    records = [each for each in _records(store) if each.experiment in names]
+    records = [each for each in records_of(store) if each.experiment in names]
     lines: list[Line] = []
     left_out = 0
     for row in shown.rows:
@@ -317,13 +414,14 @@ def report(
     notes = []
     if left_out:
         notes.append(
-            f"{left_out} trials with other options, or of another version of the engine, are in "
-            "the store and not shown here."
+            f"{left_out} trials with other options, on seeds of variants, or of another version of "
+            "the engine, are in the store and not shown here."
         )
     return Report(shown.title, shown.source, shown.columns, tuple(lines), tuple(notes))
 
 
-def _records(store: Path | str | Store | Iterable[Record]) -> Iterator[Record]:
+def records_of(store: Path | str | Store | Iterable[Record]) -> Iterator[Record]:
+    """Yield the trials of a store, of its file, or those given."""
     if isinstance(store, Store):
         yield from store.records()
     elif isinstance(store, Path | str):
@@ -355,8 +453,8 @@ def _lines(row: Row, records: list[Record], asked: set[str]) -> list[Line]:
     for each in records:
         groups.setdefault((each.options, each.dtype, each.engine), []).append(each)
     members = sorted(groups.values(), key=lambda group: _rank(row, group[0]))
-    lines = [_line(row, group) for group in members]
-    if not lines or (not asked and all(line.changed for line in lines)):
+    lines = [line(row, group) for group in members]
+    if not lines or (not asked and all(each.changed for each in lines)):
         cap = row.design.max_sequences if row.design else None
         empty = Line(
             row.id, row.method, row.labels, row.source, row.published, None, cap, note=row.missing
@@ -374,12 +472,26 @@ def _rank(row: Row, record: Record) -> tuple[bool, str, str, str]:
 def _is_current(row: Row, record: Record, asked: set[str]) -> bool:
     """Return whether a trial is of the row's design, of one asked for, or of an own learner."""
     if row.design is not None and record.options == row.design.options:
-        return record.engine == job(row.design, 0, record.dtype).engine
+        if is_of_variants(record.seed):
+            return False
+        return record.engine in _current(row.design, record.dtype)
     learner = json.loads(record.options)["learner"]
     return record.options in asked or learner.get("is") == "OwnLearner"
 
 
-def _line(row: Row, members: list[Record]) -> Line:
+def _current(design: Design, dtype: str) -> set[str]:
+    """Return what runs a design in this version of the package.
+
+    Without Numba that is the reference; what was compiled elsewhere is shown too.
+    """
+    from lstmbook.engine.trials import ENGINE_VERSION
+
+    here = job(design, 0, dtype).engine
+    return {here} if find_spec("numba") else {REFERENCE, NETS, f"engine {ENGINE_VERSION}"}
+
+
+def line(row: Row, members: list[Record]) -> Line:
+    """Return a row's line for some trials of one design, dtype and engine."""
     first = members[0]
     changed: tuple[tuple[str, str], ...] = ()
     if row.design is not None and first.options != row.design.options:
@@ -396,6 +508,7 @@ def _line(row: Row, members: list[Record]) -> Line:
         engine=first.engine,
         seeds=_ranges([e.seed for e in members]),
         changed=changed,
+        milestones=milestones([each.milestones for each in members]),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -116,6 +117,48 @@ def summarize(endings: Iterable[str], sequences: Iterable[int]) -> Summary:
         mean_interval=bootstrap(good, np.mean) if good else None,
         median=float(np.median(good)) if good else None,
         median_interval=bootstrap(good, np.median) if good else None,
+    )
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """How far some trials had come by when.
+
+    Attributes
+    ----------
+    name
+        What had been learned, for example "90% right".
+    trials
+        How many trials had learned it.
+    median
+        Sequences after which, the median over these trials.
+    """
+
+    name: str
+    trials: int
+    median: float
+
+
+def milestones(reached: Iterable[Mapping[str, Any]]) -> tuple[Milestone, ...]:
+    """Return the milestones that some of the trials had reached, by their names.
+
+    Parameters
+    ----------
+    reached
+        Of each trial: name to number of sequences; what is no number is left out.
+    """
+    found: dict[str, list[int]] = {}
+    for trial in reached:
+        for name, sequences in trial.items():
+            if isinstance(sequences, int):
+                found.setdefault(name, []).append(sequences)
+    # 90 % right before 100 %; larger errors are reached before smaller ones
+    order = sorted(found, key=lambda name: (len(name), name))
+    order.sort(key=lambda name: name.startswith("errors"))
+    large = [name for name in reversed(order) if name.startswith("errors")]
+    right = [name for name in order if not name.startswith("errors")]
+    return tuple(
+        Milestone(name, len(found[name]), float(np.median(found[name]))) for name in right + large
     )
 
 

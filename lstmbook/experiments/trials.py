@@ -74,13 +74,6 @@ def job(design: Design, seed: int, dtype: str = "float64") -> Job:
     return Job(design, seed, "float64", NETS if _is_compiled_net(design, seed) else REFERENCE)
 
 
-def engine_versions() -> set[str]:
-    """Return what runs trials in this version of the package, compiled or not."""
-    from lstmbook.engine.trials import ENGINE_VERSION
-
-    return {REFERENCE, NETS, f"engine {ENGINE_VERSION}"}
-
-
 def _is_compiled_net(design: Design, seed: int) -> bool:
     """Return whether a design is of a comparison learner that has compiled loops."""
     if not isinstance(design.learner, NamedLearner):
