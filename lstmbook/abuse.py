@@ -16,6 +16,7 @@ import numpy as np
 from lstmbook.lstm import Bias, Topology, Weights, as_weights, forward, initial_weights
 from lstmbook.sequences import BoolArray, IntArray, Sequence, errors, loss
 from lstmbook.squashing import logistic, squashing
+from lstmbook.tasks.long_time_lags import TwoSequences
 from lstmbook.truncated_learning import LSTM, error_signals
 from lstmbook.validation import Array, as_array, as_count, as_number
 
@@ -458,3 +459,74 @@ def distractors(net: Topology, q: int, rng: np.random.Generator) -> Sequence:
 def drifting_states(net: Topology, weights: Weights, q: int, rng: np.random.Generator) -> Array:
     """Return the internal states during q distractors, shape (q + 1, n_cells)."""
     return forward(net, weights, distractors(net, q, rng)).s
+
+
+def drift_over_networks(
+    recurrent: str, input_gate_bias: float, q: int, n_networks: int, p: int = 50
+) -> Array:
+    """Return the states of untrained networks of experiment 1c during q distractors.
+
+    Parameters
+    ----------
+    recurrent
+        One of `lstmbook.lstm.RECURRENT`.
+    input_gate_bias
+        Initial bias of both input gates; 0 acts as none.
+    n_networks
+        Networks with weights from [-0.2, 0.2], seeds 0, 1, ...
+    p
+        The number of distractor symbols.
+
+    Returns
+    -------
+    s
+        Shape (n_networks, q + 1, 2).
+    """
+    net = Topology(p + 4, 2, (1, 1), recurrent=recurrent, input_gate_biases=True)
+    states = []
+    for seed in range(as_count("n_networks", n_networks, at_least=1)):
+        rng = np.random.default_rng(seed)
+        weights = initial_weights(net, rng, input_gate_bias=input_gate_bias)
+        states.append(drifting_states(net, weights, q, rng))
+    return np.array(states)
+
+
+def contributions(net: Topology, weights: Weights, sequences: Iterable[Sequence]) -> Array:
+    """Return how much each block does to the net inputs of the outputs, shape (n_blocks,).
+
+    The mean size of a cell's output over all steps, times the length of its vector of outgoing
+    weights, averaged over the cells of the block.
+    """
+    outputs = [np.abs(forward(net, weights, each).y_c[1:]) for each in sequences]
+    if not outputs:
+        raise ValueError("sequences is empty; a mean takes at least one")
+    sizes = np.concatenate(outputs).mean(axis=0)
+    each_cell = sizes * np.linalg.norm(weights.W_k[:, : net.n_cells], axis=0)
+    return np.bincount(net.block_of, each_cell) / np.bincount(net.block_of)
+
+
+def stopped_after(losses: Iterable[float], rule: Plateau) -> int | None:
+    """Return after how many sequences a rule says that the error has stopped, or None."""
+    watch = PlateauWatch(rule)
+    return next((n for n, each in enumerate(losses, 1) if watch.see(float(each))), None)
+
+
+def two_sequence_net(task: TwoSequences, *, cell: bool) -> Topology:
+    """Return the network of experiment 1a, with its one memory cell or still without."""
+    return Topology(
+        *(task.n_inputs, task.n_outputs, (1,) if cell else ()),
+        output_gates=False,
+        shortcuts=True,
+        output_biases=True,
+        g="logistic",
+        h="identity",
+    )
+
+
+def one_of_each(task: TwoSequences, rng: np.random.Generator) -> tuple[Sequence, Sequence]:
+    """Return the sequence of experiment 1a that begins with x, and the one that begins with y."""
+    found: dict[int, Sequence] = {}
+    while len(found) < 2:
+        sequence = task.sample(rng)
+        found[int(sequence.inputs[0])] = sequence
+    return found[task.p - 1], found[task.p]

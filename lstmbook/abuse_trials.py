@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmbook.abuse import Plateau, staggered_biases, with_competition
+from lstmbook.abuse import Plateau, staggered_biases, two_sequence_net, with_competition
 from lstmbook.engine import Trial, run_trials
 from lstmbook.lstm import Topology, Weights, as_weights
 from lstmbook.sequences import as_choice
@@ -87,14 +87,7 @@ RECURRENT = {"gates feed nothing": "cells", "no connections": "none"}
 
 def _two_sequences(way: str, seed: int, cap: int) -> Trial:
     task = TwoSequences(100, criterion=RunOfRight(tolerance=0.25, run=1000))
-    net = Topology(
-        *(task.n_inputs, task.n_outputs, (1,)),
-        output_gates=False,
-        shortcuts=True,
-        output_biases=True,
-        g="logistic",
-        h="identity",
-    )
+    net = two_sequence_net(task, cell=True)
     plateau = Plateau() if way == "construction" else None
     return Trial(task, net, 1.0, seed, cap, plateau=plateau, dtype="float32")
 

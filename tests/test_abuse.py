@@ -14,7 +14,9 @@ from lstmbook.abuse import (
     add_block,
     bias_or_memory,
     cell_use,
+    contributions,
     distractors,
+    drift_over_networks,
     drifting_states,
     grow,
     memory_weights,
@@ -265,3 +267,25 @@ def test_distractors_are_no_other_symbols():
     assert set(symbols) == set(range(6))
     with pytest.raises(ValueError, match="n_inputs is 4"):
         distractors(Topology(4, 2, (1,)), 5, np.random.default_rng(0))
+
+
+def test_gates_that_feed_cells_make_states_drift_and_shut_input_gates_hold_them():
+    drifting = np.abs(drift_over_networks("cells and gates", 0.0, 400, 10))[:, -1]
+    walking = np.abs(drift_over_networks("none", 0.0, 400, 10))[:, -1]
+    held = np.abs(drift_over_networks("cells and gates", -4.0, 400, 10))[:, -1]
+    assert drifting.shape == (10, 2)
+    assert np.median(drifting) > 4 * np.median(walking)
+    assert np.median(held) < np.median(walking)
+
+
+def test_a_block_contributes_output_times_outgoing_weights():
+    net = Topology(2, 2, (2, 1), output_gate_biases=True)
+    rng = np.random.default_rng(0)
+    weights = initial_weights(net, rng, output_gate_bias=(0, -800))
+    sequences = [a_sequence(net, rng) for _ in range(3)]
+    before = contributions(net, weights, sequences)
+    assert before[0] > 0 == before[1]
+    weights.W_k[:, :2] *= 3
+    assert contributions(net, weights, sequences) == pytest.approx([3 * before[0], 0])
+    with pytest.raises(ValueError, match="sequences is empty"):
+        contributions(net, weights, [])
