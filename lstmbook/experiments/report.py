@@ -148,7 +148,7 @@ class Report:
         return [
             [
                 # what tells lines of one design apart
-                name + (f" ({line.dtype}, {line.engine})" if names.count(name) > 1 else ""),
+                name + (f" ({_made(line)})" if names.count(name) > 1 else ""),
                 line.method,
                 *line.labels,
                 _printed(line.published),
@@ -258,9 +258,9 @@ class Milestones:
         """How to read the table."""
         return (
             "Median number of sequences after which a trial had come so far, over the trials that "
-            "did (how many of how many, where not all). Errors below x: the first of 100 successive "
-            "sequences with all errors below x; right: the first window of 100 sequences of which "
-            "that share was right."
+            "did (how many of how many, where not all). Errors below x: the first of 100 "
+            "successive sequences with all errors below x; right: the first window of 100 "
+            "sequences of which that share was right."
         )
 
     def text(self) -> str:
@@ -303,6 +303,10 @@ def piped(rows: list[list[str]]) -> list[str]:
     """Return rows as lines of a Markdown table, the first as its header."""
     marked = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
     return ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in marked]
+
+
+def _made(line: Line) -> str:
+    return f"{line.dtype}, {line.engine}, seeds {line.seeds}"
 
 
 def _name(line: Line) -> str:
@@ -414,8 +418,8 @@ def report(
     notes = []
     if left_out:
         notes.append(
-            f"{left_out} trials with other options, on seeds of variants, or of another version of "
-            "the engine, are in the store and not shown here."
+            f"{left_out} trials with other options, or of another version of the engine, or on "
+            "the seeds of variants, are in the store and not shown here."
         )
     return Report(shown.title, shown.source, shown.columns, tuple(lines), tuple(notes))
 
@@ -449,9 +453,10 @@ def _own_table(designs: list[Design]) -> PublishedTable:
 
 def _lines(row: Row, records: list[Record], asked: set[str]) -> list[Line]:
     """Return a row's lines; one without results if its own design, or all asked for, have none."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str, str, bool], list[Record]] = {}
     for each in records:
-        groups.setdefault((each.options, each.dtype, each.engine), []).append(each)
+        key = (each.options, each.dtype, each.engine, is_of_variants(each.seed))
+        groups.setdefault(key, []).append(each)
     members = sorted(groups.values(), key=lambda group: _rank(row, group[0]))
     lines = [line(row, group) for group in members]
     if not lines or (not asked and all(each.changed for each in lines)):

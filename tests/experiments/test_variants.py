@@ -66,6 +66,9 @@ def test_variants_are_kept_out_of_the_rows_and_shown_by_themselves():
     records.append(record(row, designs.REPORT_SEED))
     shown = {line.id: line for line in report("table2", records).lines}
     assert shown["q100-p100"].seeds == "1000"
+    whole = report("table2", [record(row, seed) for seed in (501, 502, 1000)], every=True)
+    assert {line.seeds for line in whole.lines if line.ours} == {"501-502", "1000"}
+    assert "seeds 501-502)" in whole.text()
     table = variants.report("table2", [*records, record(other, 3)], "q100-p100")
     assert [line.id for line in table.lines] == [
         f"q100-p100: {each}" for each in (variants.AS_PUBLISHED, other.id)
