@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import readme
 from floor import floor_seconds
 
 from lstmbook.engine import ENGINE_VERSION, Trial, twin
@@ -40,6 +41,10 @@ from lstmbook.truncated_learning import LSTM
 HERE = Path(__file__).parent
 NEVER = RunOfRight(tolerance=1e-12, run=10**9)
 PRECISIONS = ("float32", "float64")
+LENGTHS = (100, 1000)
+KINDS = ("one-hot", "dense")
+TABLES: list[dict[str, Any]] = []
+"""The tables printed so far: title and rows."""
 
 
 def trial_1c(
@@ -164,7 +169,8 @@ def peer_rows(torch_python: str | None) -> tuple[list[dict[str, Any]], dict[str,
 
 
 def table(title: str, rows: list[list[str]]) -> None:
-    """Print a table with its columns aligned."""
+    """Print a table with its columns aligned, and note it."""
+    TABLES.append({"title": title, "rows": rows})
     print(f"\n{title}")
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
@@ -174,48 +180,53 @@ def table(title: str, rows: list[list[str]]) -> None:
     sys.stdout.flush()
 
 
-def against_peers(torch_python: str | None, floors: dict[str, Floors]) -> dict[str, Any]:
+def against_peers(
+    torch_python: str | None, floors: dict[str, Floors], *, tiny: bool = False
+) -> dict[str, Any]:
     """Measure experiment 1c's net and the adding net against everything else."""
-    peers, versions, skipped = peer_rows(torch_python)
+    peers, versions, skipped = ([], {}, []) if tiny else peer_rows(torch_python)
     for name in skipped:
         print(f"{name} is not installed: skipped")
     found: list[dict[str, Any]] = list(peers)
+    lengths, kinds = (LENGTHS[:1], KINDS[:1]) if tiny else (LENGTHS, KINDS)
     adding = workloads()["adding, 2 blocks of 2"]
     small = replace(adding, net=replace(adding.net, blocks=(1, 1)))
-    for T in (100, 1000):
-        for kind, trial in (
-            ("one-hot", trial_1c(T - 12)),
-            ("dense", replace(small, task=Adding(T=T, criterion=NEVER))),
-        ):
-            for dtype in PRECISIONS:
-                own = replace(trial, dtype=dtype)
-                seconds = {
-                    f"engine, {dtype}": engine_seconds(own),
-                    f"engine, one lane, {dtype}": engine_seconds(own, lanes=1, repeats=5),
-                }
-                if dtype == "float64":
-                    seconds["NumPy reference"] = reference_seconds(own)
-                found += [
-                    {"peer": name, "input": kind, "T": T, "seconds": each}
-                    for name, each in seconds.items()
-                ]
-    for kind in ("one-hot", "dense"):
-        for T in (100, 1000):
+    for kind in kinds:
+        for T in lengths:
+            task = Adding(T=T, criterion=NEVER)
+            trial = trial_1c(T - 12) if kind == "one-hot" else replace(small, task=task)
+            for name, each in _own_seconds(trial, tuple(floors), tiny=tiny).items():
+                found.append({"peer": name, "input": kind, "T": T, "seconds": each})
             rows = {r["peer"]: r["seconds"] for r in found if (r["input"], r["T"]) == (kind, T)}
-            base = rows["engine, float32"]
-            lines = [["", "ns", "to the engine"]]
-            lines += [
-                [name, f"{s * 1e9:.1f}", f"{s / base:.1f}x"]
-                for name, s in sorted(rows.items(), key=lambda item: item[1])
-            ]
-            if kind == "one-hot":
-                for dtype in PRECISIONS:
-                    s = floors[dtype].step
-                    share = rows[f"engine, {dtype}"] / s
-                    text = f"engine {share:.2f}x above it"
-                    lines.append([f"arithmetic floor, {dtype}", f"{s * 1e9:.1f}", text])
-            table(f"{kind} inputs, T = {T}, two cells, error at the last step", lines)
+            _compare(kind, T, rows, floors)
     return {"rows": found, "versions": versions, "skipped": skipped}
+
+
+def _own_seconds(trial: Trial, precisions: tuple[str, ...], *, tiny: bool) -> dict[str, float]:
+    """Return seconds for a step of the engine, with many lanes and one, and of the reference."""
+    seconds = {}
+    for dtype in precisions:
+        own = replace(trial, dtype=dtype)
+        seconds[f"engine, {dtype}"] = engine_seconds(own, repeats=2 if tiny else 15)
+        if not tiny:
+            seconds[f"engine, one lane, {dtype}"] = engine_seconds(own, lanes=1, repeats=5)
+    seconds["NumPy reference"] = reference_seconds(replace(trial, dtype="float64"))
+    return seconds
+
+
+def _compare(kind: str, T: int, rows: dict[str, float], floors: dict[str, Floors]) -> None:
+    """Print everyone's time for a step beside the engine's."""
+    base = rows["engine, float32"]
+    lines = [["", "ns", "to the engine"]]
+    lines += [
+        [name, f"{s * 1e9:.1f}", f"{s / base:.1f}x"]
+        for name, s in sorted(rows.items(), key=lambda item: item[1])
+    ]
+    if kind == "one-hot":
+        for dtype, floor in floors.items():
+            text = f"engine {rows[f'engine, {dtype}'] / floor.step:.2f}x above it"
+            lines.append([f"arithmetic floor, {dtype}", f"{floor.step * 1e9:.1f}", text])
+    table(f"{kind} inputs, T = {T}, two cells, error at the last step", lines)
 
 
 def by_workload(floors: dict[str, Floors]) -> list[dict[str, Any]]:
@@ -225,20 +236,29 @@ def by_workload(floors: dict[str, Floors]) -> list[dict[str, Any]]:
         "1c, not recurrent": trial_1c(recurrent="none"),
         **workloads(),
     }
-    found, lines = [], [["float32", "ns", "sigmoids", "multiply-adds", "above their floor"]]
+    found: list[dict[str, Any]] = []
+    head = ["float32", "ns", "sigmoids", "multiply-adds", "above their floor"]
+    lines = [[*head, "per multiply-add, to 1c recurrent"]]
     for name, trial in kinds.items():
         seconds, kernel = engine_seconds(trial), kernel_of(trial)
         sigmoids, madds = operations(kernel)
         ratio = seconds / floors["float32"].of(kernel)
-        lines.append([name, f"{seconds * 1e9:.1f}", str(sigmoids), str(madds), f"{ratio:.2f}x"])
-        found.append({"work": name, "seconds": seconds, "sigmoids": sigmoids, "madds": madds,
-                      "above_floor": ratio})  # fmt: skip
+        row = {"work": name, "seconds": seconds, "sigmoids": sigmoids, "madds": madds}
+        found.append({**row, "above_floor": ratio})
+        per_madd = "-"
+        if madds:
+            share = seconds / madds / (found[0]["seconds"] / found[0]["madds"])
+            found[-1]["per_madd"] = share
+            per_madd = f"{share:.2f}x"
+        own = [name, f"{seconds * 1e9:.1f}", str(sigmoids), str(madds)]
+        lines.append([*own, f"{ratio:.2f}x", per_madd])
     table("kinds of work, against the floor of their own operations", lines)
     return found
 
 
 def scaling() -> dict[str, list[dict[str, Any]]]:
     """Measure how the time of a step depends on alphabet, length, net and lanes."""
+    adding = workloads()["adding, 2 blocks of 2"]
     series: dict[str, list[tuple[str, Trial, int | None]]] = {
         "alphabet p (q = 1000)": [
             (str(p), trial_1c(p=p), None) for p in (10, 50, 100, 200, 500, 1000)
@@ -246,8 +266,12 @@ def scaling() -> dict[str, list[dict[str, Any]]]:
         "length q (p = 100)": [
             (str(q), trial_1c(q), None) for q in (50, 100, 200, 500, 1000, 10_000, 100_000)
         ],
-        "cells (one a block)": [(str(n), trial_1c(blocks=(1,) * n), None) for n in (1, 2, 4)],
         "lanes": [(str(n), trial_1c(), n) for n in (1, 4, 8, 16, 32, 64)],
+        "cells (one a block)": [(str(n), trial_1c(blocks=(1,) * n), None) for n in (1, 2, 4)],
+        "cells (one a block), dense inputs": [
+            (str(n), replace(adding, net=replace(adding.net, blocks=(1,) * n)), None)
+            for n in (1, 2, 4)
+        ],
     }
     found = {}
     for name, cases in series.items():
@@ -259,7 +283,7 @@ def scaling() -> dict[str, list[dict[str, Any]]]:
             [r["case"], f"{r['seconds'] * 1e9:.1f}", f"{r['seconds'] / rows[0]['seconds']:.2f}"]
             for r in rows
         ]
-        table("experiment 1c, float32", lines)
+        table(f"scaling with {name}, float32", lines)
     return found
 
 
@@ -327,25 +351,43 @@ def machine() -> dict[str, Any]:
     }
 
 
+def _write(result: dict[str, Any], place: Path) -> None:
+    """Write what has been measured so far."""
+    place.write_text(json.dumps({**result, "tables": TABLES}, indent=1) + "\n")
+
+
 def main() -> None:
+    """Measure everything, print it, write it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--torch-python", help="an interpreter that has PyTorch")
     parser.add_argument("--quick", action="store_true", help="peers and kinds of work only")
+    parser.add_argument("--tiny", action="store_true", help="one small case, to see that it runs")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, default=HERE / "trial_loop.json")
+    parser.add_argument("--readme", action="store_true", help="renew the tables of README.md")
     options = parser.parse_args()
     result: dict[str, Any] = {"machine": machine()}
     print("  ".join(f"{name} {value}" for name, value in result["machine"].items()))
-    floors = {dtype: Floors.measure(dtype) for dtype in PRECISIONS}
+    precisions = PRECISIONS[:1] if options.tiny else PRECISIONS
+    floors = {dtype: Floors.measure(dtype) for dtype in precisions}
     result["floors"] = {dtype: vars(each) for dtype, each in floors.items()}
-    result["peers"] = against_peers(options.torch_python, floors)
-    result["work"] = by_workload(floors)
-    if not options.quick:
-        result["scaling"] = scaling()
-        result["processes"] = processes(options.processes)
+    result["peers"] = against_peers(options.torch_python, floors, tiny=options.tiny)
+    _write(result, options.json)
+    if not options.tiny:
+        result["work"] = by_workload(floors)
+        _write(result, options.json)
+    if not (options.quick or options.tiny):
         result["memory"] = memory()
-    options.json.write_text(json.dumps(result, indent=1) + "\n")
+        result["processes"] = processes(options.processes)
+        _write(result, options.json)
+        result["scaling"] = scaling()
+    if not options.tiny:
+        table("targets", readme.targets(result))
+        TABLES.pop()  # the page makes it anew
+    _write(result, options.json)
     print(f"\nwritten to {options.json}")
+    if options.readme:
+        readme.renew(options.json)
 
 
 if __name__ == "__main__":
