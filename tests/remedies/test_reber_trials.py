@@ -188,6 +188,22 @@ def test_what_it_cannot_run_is_named(task):
     assert reber_trials.SHARES[-1] < 1
 
 
+def test_compiled_epochs_need_steps_that_count_and_tanh_units(task):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="f is 'logistic'"):
+        CompiledCascade.of(cascade_correlation(task, rng, f="logistic"))
+    last = cascade_correlation(TwoSequences(3, errors="last step"), rng, n_training=4)
+    with pytest.raises(ValueError, match="training has steps whose error does not count"):
+        CompiledCascade.of(last)
+
+
+def test_progress_is_told_between_two_trials_of_the_criterion(task):
+    net, _ = both(elman_net, task)
+    seen = []
+    run_reber_trial(task, net, draws(), max_sequences=40, progress=seen.append)
+    assert seen == [16, 32, 40]
+
+
 def test_importing_does_not_import_numba():
     code = "import sys, lstmbook.remedies.reber_trials; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
