@@ -192,7 +192,8 @@ function drawPlot(plot, tree, p, domains, alt) {
   const height = Math.round(width * tree.height + (tree.frame ? 40 : 0));
   const [xEnds, yEnds] = [ends("x"), ends("y")];
   const yTicks = ticks(tree.y, yEnds, Math.max(3, Math.min(6, Math.round(height / 55))));
-  const right = image < 0 ? 14 : 66;
+  const bar = tree.marks.findIndex((mark) => mark.kind === "image" && mark.label);
+  const right = bar < 0 ? 14 : 66;
   const left = tree.frame ? Math.max(30, 13 + 7 * longest(yTicks.texts)) : 8;
   const inner = width - left - right;
   const xTicks = ticks(tree.x, xEnds, Math.max(2, Math.floor(inner / 70)));
@@ -230,7 +231,7 @@ function drawPlot(plot, tree, p, domains, alt) {
       }
       MARKS[mark.kind](d3.select(this), mark, seen, domains[`${p}.${m}`] ?? [0, 1]);
     });
-  drawBar(plot, image < 0 ? null : tree.marks[image], domains[`${p}.${image}`] ?? [0, 1], inner, tall);
+  drawBar(plot, bar < 0 ? null : tree.marks[bar], domains[`${p}.${bar}`] ?? [0, 1], inner, tall);
 }
 
 function scale(axis, [low, high], range) {

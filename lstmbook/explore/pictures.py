@@ -124,7 +124,8 @@ class Image:
     """A map of values `z` (rows, columns) over the rectangle x = (left, right), y = (bottom, top).
 
     Row 0 is at the bottom. A colour bar labelled `label` shows the ramp from `low` to `high`
-    (the data's range over all settings where None; symmetric around 0 if diverging).
+    (the data's range over all settings where None; symmetric around 0 if diverging); without a
+    label there is no bar.
     """
 
     z: Numbers

@@ -174,9 +174,10 @@ def _draw(
     """Draw one plot into a part of the figure (left, bottom, width, height in fractions)."""
     w = figure.get_figwidth() / PX * box[2]
     h = figure.get_figheight() / PX * box[3]
-    image = next((m for m, mark in enumerate(plot["marks"]) if mark["kind"] == "image"), None)
+    bars = (m for m, mark in enumerate(plot["marks"]) if mark["kind"] == "image" and mark["label"])
+    bar = next(bars, None)
     left, right = (58.0, 14.0) if plot["frame"] else (8.0, 8.0)
-    right += 64.0 if image is not None else 0.0
+    right += 64.0 if bar is not None else 0.0
     bottom = 44.0 if plot["frame"] else 8.0
     labelled = [m for m in plot["marks"] if m.get("label") and m["kind"] not in ("rule", "image")]
     top = 12.0 + 20 * bool(plot["title"]) + 20 * bool(labelled) + 20 * bool(plot["y"]["label"])
@@ -218,8 +219,8 @@ def _draw(
             weight="bold",
             size=10,
         )
-    if image is not None:
-        _color_bar(figure, axes, plot["marks"][image], ends.get(f"{p}.{image}", [0.0, 1.0]))
+    if bar is not None:
+        _color_bar(figure, axes, plot["marks"][bar], ends.get(f"{p}.{bar}", [0.0, 1.0]))
 
 
 def _frame(axes: Axes, plot: Tree, p: int, ends: Domains, width: float) -> None:

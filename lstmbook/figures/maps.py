@@ -45,12 +45,13 @@ def cobweb(w: float, h: float, start: float, *, reach: float = 4.0) -> Plot:
 def phase_portrait(
     label: Array, core: Array, reach: float, y: Array, names: tuple[str, str], *, says: str
 ) -> Plot:
-    """Draw two trajectories over the basins of a map of two units with two attractors.
+    """Draw two trajectories over the basins, blue and orange, of a map of two units.
 
     Parameters
     ----------
     label
-        Basin of each state of a grid over [-reach, reach] along both axes, 0 or 1, shape (m, m).
+        Basin of each state of a grid over [-reach, reach] along both axes, shape (m, m): 0 is
+        drawn blue, 1 orange.
     core
         Where |M'| < 1 on that grid, shape (m, m): drawn dark.
     y
@@ -64,7 +65,7 @@ def phase_portrait(
     shade = np.where(np.asarray(label) == 1, 1, -1) * np.where(core, 1.5, 0.5)
     ends = (-reach, reach)
     return Plot(
-        Image(shade, ends, ends, "basin: left < 0 < right", ramp="diverging", low=-3, high=3),
+        Image(shade, ends, ends, ramp="diverging", low=-3, high=3),
         Line(runs[:, 1, 0], runs[:, 1, 1], color="ink", label=names[1], width=1.5),
         Line(runs[:, 0, 0], runs[:, 0, 1], color="yellow", label=names[0]),
         Dots(runs[0, :, 0], runs[0, :, 1], color="ink", size=5),

@@ -105,3 +105,11 @@ def test_empty_and_flat_pictures_are_drawn():
     ):
         assert Plot(*marks, says="s")._repr_mimebundle_()[0]["image/png"]
     assert Plot(Line([1, 2], [0, -1]), y=Axis(scale="log"), says="s")._repr_mimebundle_()
+
+
+def test_a_map_without_a_label_has_no_colour_bar():
+    def texts(label):
+        plot = Plot(Image(np.arange(4).reshape(2, 2), (0, 1), (0, 1), label=label), says="s")
+        return plot._repr_mimebundle_()[0][PICTURE_MIME]["svg"].count("<text")
+
+    assert texts("z") > texts("") > 0
