@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sphinx.config import Config
 
 HERE = Path(__file__).parent
+PHONE = 600  # px: windows up to this width show formulas from their left edge
 TAG = re.compile(r"\\tag\{(eq-[a-z0-9-]+)\}")
 # a label in a docstring; or a literal or a code span (left alone); or a bar, as in |w|
 MARKUP = re.compile(r"(?<!`)`(eq-[a-z0-9-]+)`(?!`)|``.+?``|`[^`]+`|(\|)")
@@ -125,10 +126,10 @@ def _copy_assets(app: Sphinx, problem: Exception | None) -> None:
             icons.write_text("// the icons are drawn by the font in ../vendor/fontawesome\n")
 
 
-def _font_path(
+def _settle_mathjax(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Tell MathJax where its font lies, from this page."""
+    """Tell MathJax where its font lies, from this page, and where formulas begin on a phone."""
     if app.builder.format == "html" and context.get("has_maths_elements"):
         path = context["pathto"]("_static/mathjax/mathjax-newcm-font", resource=True)
         body = (
@@ -137,6 +138,9 @@ def _font_path(
             # a relative path is resolved against the page, also on file://
             "MathJax.output.fontPath = MathJax.chtml.fontPath ="
             " new URL(MathJax.output.fontPath, document.baseURI).href;"
+            # centred, a tagged formula would begin in the middle of a phone
+            f"if (matchMedia('(max-width: {PHONE}px)').matches)"
+            " MathJax.output.displayAlign = MathJax.chtml.displayAlign = 'left';"
         )
         app.add_js_file(None, body=body, priority=600)
 
@@ -147,7 +151,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", _link_equations)
     app.connect("autodoc-process-signature", _name_aliases)
     app.connect("doctree-read", _display_as_written)
-    app.connect("html-page-context", _font_path, priority=900)
+    app.connect("html-page-context", _settle_mathjax, priority=900)
     app.connect("build-finished", _copy_assets)
     app.add_css_file("book.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
