@@ -11,12 +11,12 @@ from lstmbook.validation import as_count
 _INNER = {
     "start": (0.0, 0.0),
     "0": (1.0, 0.0),
-    "1": (2.1, 0.8),
-    "2": (2.1, -0.8),
-    "3": (3.6, 0.8),
-    "4": (3.6, -0.8),
-    "5": (4.7, 0.0),
-    "end": (5.7, 0.0),
+    "1": (2.1, 1.1),
+    "2": (2.1, -1.1),
+    "3": (3.4, 1.1),
+    "4": (4.0, -1.1),
+    "5": (5.0, 0.0),
+    "end": (6.0, 0.0),
 }
 
 
@@ -25,9 +25,9 @@ def places(embedded: bool = True) -> dict[str, tuple[float, float]]:
     if not embedded:
         return dict(_INNER)
     found = {"start": (-2.2, 0.0), "branch": (-1.2, 0.0)}
-    for branch, up in (("T", 1.8), ("P", -1.8)):
+    for branch, up in (("T", 2.1), ("P", -2.1)):
         found |= {f"{branch}: {name}": (x, y + up) for name, (x, y) in _INNER.items()}
-    return {**found, "last": (6.9, 0.0), "end": (7.9, 0.0)}
+    return {**found, "last": (7.2, 0.0), "end": (8.2, 0.0)}
 
 
 def drawn_automaton(string: str, t: int, embedded: bool = True) -> Plot:
@@ -57,14 +57,14 @@ def drawn_automaton(string: str, t: int, embedded: bool = True) -> Plot:
     x1, y1, x2, y2 = np.array([(*at[a], *at[b]) for a, _, b in arcs]).T
     x, y = np.array(list(at.values())).T
     may = " or ".join(sorted(grammar.get(here, {}))) or "nothing"
-    top = 3.6 if embedded else 1.9
+    top = 4.3 if embedded else 2.3
     return Plot(
         Edges(x1, y1, x2, y2, np.array(value), 1.0, [s for _, s, _ in arcs], max_width=5),
         Nodes(x, y, value=[1.0 if name == here else 0.0 for name in at], size=9.0),
         Text([float(x.min())], [top - 0.3], [f"read: {string[:t] or '-'}"], anchor="start"),
         x=Axis(low=float(x.min()) - 0.5, high=float(x.max()) + 0.5),
-        y=Axis(low=-top + 0.4, high=top),
+        y=Axis(low=-top + 0.8, high=top),
         frame=False,
-        height=0.62 if embedded else 0.42,
+        height=0.8 if embedded else 0.5,
         says=f"After {string[:t] or 'nothing'}: next comes {may}.",
     )
