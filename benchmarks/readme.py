@@ -48,6 +48,8 @@ def targets(result: dict[str, Any]) -> list[list[str]]:
             last["steps"] / last["processes"] / one,
             at_least=True,
         )
+        if result["machine"]["load"] > 0.5:
+            rows[-1][-1] = "not judged: other work was running"
     return rows
 
 
@@ -59,7 +61,7 @@ def markdown(result: dict[str, Any]) -> str:
         head, *rows = each["rows"]
         rule = ["---", *["---:"] * (len(head) - 1)]
         lines = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
-        parts.append(f"### {each['title'].capitalize()}\n\n" + "\n".join(lines))
+        parts.append(f"### {each['title'][0].upper() + each['title'][1:]}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
 
 
