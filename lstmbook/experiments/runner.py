@@ -33,6 +33,7 @@ from lstmbook.experiments.trials import (
     engine_trial,
     job,
     perform,
+    side_by_side,
 )
 from lstmbook.sequences import as_choice
 from lstmbook.validation import as_count
@@ -41,7 +42,7 @@ POLL = 0.25
 """Seconds between looks at what has ended."""
 
 NETS_TOGETHER = 6
-"""So many trials of a compiled comparison learner go to a worker together; they end together."""
+"""So many trials of compiled comparison learners make a worker worth starting."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +300,7 @@ def _dealt(at_work: _Run, jobs: list[Job], most: int | None) -> list[Unit]:
 def _loop(each: Job) -> tuple[Any, int]:
     """Return which compiled loop runs a job, and for how many beside each other it is quick."""
     if each.engine == NETS:
-        return (each.design.name, each.design.options), NETS_TOGETHER
+        return side_by_side(each), NETS_TOGETHER
     kernel = _kernel(each)
     return kernel, kernel.lanes
 

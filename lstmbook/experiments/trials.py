@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lstmbook.experiments.designs import Design
+from lstmbook.experiments.options import canonical
 from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
 from lstmbook.experiments.store import Record
 from lstmbook.protocols import Outcome, run_trial
@@ -34,6 +36,9 @@ REFERENCE = f"reference {REFERENCE_VERSION}"
 NETS = f"nets {NETS_VERSION}"
 DTYPES = ("float32", "float64")
 WINDOW = 100
+
+SIDE_BY_SIDE = 18
+"""At most so many trials of comparison learners share a loop; they are kept when all have ended."""
 
 Tell = Callable[[str], None]
 
@@ -123,12 +128,13 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
     in_engine = [each for each in everything if each.lockstep]
     if in_engine:
         yield from _in_engine(in_engine, tell)
-    of_nets: dict[tuple[str, str], list[Job]] = {}
+    of_nets: dict[str, list[Job]] = {}
     for each in everything:
         if each.engine == NETS:
-            of_nets.setdefault((each.design.name, each.design.options), []).append(each)
+            of_nets.setdefault(side_by_side(each), []).append(each)
     for members in of_nets.values():
-        yield from _as_nets(members)
+        for i in range(0, len(members), SIDE_BY_SIDE):
+            yield from _as_nets(members[i : i + SIDE_BY_SIDE])
     for each in everything:
         if each.engine == REFERENCE:
             yield _by_reference(each)
@@ -166,8 +172,23 @@ def _milestones(result: Result) -> dict[str, Any]:
     return found
 
 
+def side_by_side(each: Job) -> str:
+    """Return what trials of comparison learners share that can run side by side.
+
+    That is all that defines them but seed and learning rate: the more of them, the less each
+    costs.
+    """
+    shared = json.loads(each.design.options)
+    settings = shared["learner"]["settings"]
+    shared["learner"]["settings"] = [pair for pair in settings if pair[0] != "learning_rate"]
+    return canonical(shared)
+
+
 def _as_nets(jobs: list[Job]) -> Iterator[Record]:
-    """Run trials of one comparison learner: those of the reference, but for rounding."""
+    """Run trials of comparison learners that differ in seed and rate at most.
+
+    They are those of the reference, but for rounding.
+    """
     from lstmbook.remedies import compiled
 
     design = jobs[0].design
@@ -175,7 +196,7 @@ def _as_nets(jobs: list[Job]) -> Iterator[Record]:
     if isinstance(task, EmbeddedReber):
         yield from (_on_reber(each) for each in jobs)
         return
-    learners: list[Any] = [design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
+    learners: list[Any] = [each.design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
         cap = design.max_sequences
         for each, learner in zip(jobs, learners, strict=True):

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lstmbook.abuse import Scheduled, thesis_schedule
-from lstmbook.experiments import designs, runner
+from lstmbook.experiments import designs, runner, trials
 from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Store, StoreError
 from lstmbook.experiments.trials import NETS, REFERENCE, job, perform
@@ -65,6 +65,19 @@ def test_compiled_nets_are_the_reference_to_rounding(row):
         (slow,) = perform([replace(job(design, seed), engine=REFERENCE)])
         assert (record.ending, record.sequences) == (slow.ending, slow.sequences)
         assert np.allclose(record.errors, slow.errors, rtol=1e-9)
+
+
+def test_nets_that_differ_in_rate_run_side_by_side_and_are_the_same(monkeypatch, tmp_path):
+    rows = [designs.design(f"table1/rtrl-p4-rate{rate}") for rate in (1, 4)]
+    several = [designs.replace(each, max_sequences=700) for each in rows]
+    alone = [record for each in several for record in run(each, 3, jobs=1)]
+    calls = []
+    together = trials._as_nets
+    monkeypatch.setattr(trials, "_as_nets", lambda jobs: calls.append(jobs) or together(jobs))
+    monkeypatch.setattr(trials, "SIDE_BY_SIDE", 4)
+    assert run(several, 3, jobs=1, store=tmp_path / "s.sqlite") == alone
+    assert sorted(map(len, calls)) == [2, 4]
+    assert {job.design.name for job in calls[0]} == {each.name for each in several}
 
 
 @pytest.mark.parametrize("row", ["rtrl-3", "elman-15", "rcc"])
