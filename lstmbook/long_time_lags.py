@@ -216,7 +216,7 @@ def growth_plot(found: Mapping[float, Array], published: Sequence[float], x: str
         *bars,
         Dots(at, means, label="ours, 95 % interval", color="blue", size=5.0),
         Dots(at, published, label="published", color="orange", hollow=True, size=5.0),
-        x=Axis(x, scale="log"),
+        x=Axis(x, scale="log", low=0.8 * min(at), high=1.25 * max(at)),
         y=Axis("sequences to success", scale="log", low=20_000, high=400_000),
         says=f"Ours grow from {means[0]:,.0f} to {means[-1]:,.0f}, the published means from "
         f"{published[0]:,.0f} to {published[-1]:,.0f}.",
