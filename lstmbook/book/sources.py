@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from IPython.display import Code, display
+from IPython.display import display
+
+FENCE = "`" * 5  # longer than any run of backquotes in a docstring
 
 
 def source(*functions: Callable[..., Any] | type) -> None:
@@ -21,4 +23,7 @@ def source(*functions: Callable[..., Any] | type) -> None:
         if not (inspect.isfunction(each) or inspect.isclass(each)):
             raise TypeError(f"functions holds {each!r}; each must be a Python function or class")
     for each in functions:
-        display(Code(data=inspect.getsource(each).rstrip(), language="python"))
+        text = inspect.getsource(each).rstrip()
+        # as Markdown it takes the colours of wherever it is read: JupyterLab, the site, GitHub
+        bundle = {"text/markdown": f"{FENCE}python\n{text}\n{FENCE}", "text/plain": text}
+        display(bundle, raw=True)
