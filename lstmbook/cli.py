@@ -83,6 +83,18 @@ def need(extra: str, root: Path) -> None:
         )
 
 
+def need_port(command: str, port: int | None) -> None:
+    """End the command, before it does any work, when the port that was asked for is taken."""
+    from lstmbook.book.serve import PortTaken, server
+
+    if port is None:
+        return
+    try:
+        server(ROOM, port).server_close()
+    except PortTaken as taken:
+        fail(str(taken.strerror), f"Try: lstmbook {command} --port {taken.free}")
+
+
 def fingerprint(root: Path) -> str:
     """Return a hash of all that the site is built from."""
     digest = hashlib.sha256()
@@ -163,6 +175,7 @@ def read(no_open: NoOpen = False, port: Port = None) -> None:
     from lstmbook.book.serve import LOOPBACK, PORT, PortTaken, server
 
     root = clone()
+    need_port("read", port)
     site, stamp = root / "_build" / "site", root / "_build" / "site.built"
     if not (site.is_dir() and stamp.is_file() and stamp.read_text() == fingerprint(root)):
         stamp.unlink(missing_ok=True)
@@ -171,8 +184,6 @@ def read(no_open: NoOpen = False, port: Port = None) -> None:
     try:
         served = server(site, PORT if port is None else port)
     except PortTaken as taken:
-        if port is not None:
-            fail(str(taken.strerror), f"Try: lstmbook read --port {taken.free}")
         say(f"{taken.strerror}; using {taken.free}")
         served = server(site, taken.free)
     address = f"http://{LOOPBACK}:{served.server_address[1]}/"
@@ -198,14 +209,8 @@ def lab(context: typer.Context, no_open: NoOpen = False, port: Port = None) -> N
 
     [cyan]lstmbook lab --no-open --port 8899[/cyan]
     """
-    from lstmbook.book.serve import PortTaken, server
-
     root = clone()
-    if port is not None:
-        try:
-            server(root, port).server_close()
-        except PortTaken as taken:
-            fail(str(taken.strerror), f"Try: lstmbook lab --port {taken.free}")
+    need_port("lab", port)
     command = [
         sys.executable,
         *("-m", "jupyterlab"),

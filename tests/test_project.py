@@ -53,7 +53,7 @@ def test_conda_environment_has_the_names_and_bounds_of_the_project():
 
     mine = {canonicalize_name(each.name): each.specifier for each in specs.values()}
     del mine["python"]
-    theirs = {name: each.specifier for name, each in required("site").items()}
+    theirs = {name: each.specifier for name, each in required("engine", "site").items()}
     assert mine == theirs
 
 
