@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from collections.abc import Iterable, Iterator
@@ -218,8 +219,10 @@ class Report:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
+    def _repr_html_(self) -> str:
+        numbers = range(1 + len(self.columns), len(self.header) - 1)
+        title = f"{self.title} ({self.source})"
+        return as_html(title, [self.header, *self.cells()], numbers, self.remarks)
 
 
 @dataclass(frozen=True)
@@ -276,13 +279,39 @@ class Milestones:
     def __str__(self) -> str:
         return self.text()
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown()
+    def _repr_html_(self) -> str:
+        rows = [["row", *self.names], *self.cells()]
+        numbers = range(1, 1 + len(self.names))
+        return as_html(f"{self.title}: milestones", rows, numbers, [self.remark])
 
 
 def _milestone(each: Milestone, line: Line) -> str:
     trials = line.ours.trials if line.ours else 0
     return f"{each.median:,.0f}" + (f" ({each.trials}/{trials})" if each.trials < trials else "")
+
+
+def as_html(
+    title: str, rows: list[list[str]], numbers: Iterable[int], remarks: Iterable[str]
+) -> str:
+    """Return rows as an HTML table, the first as its header, some columns to the right.
+
+    Plain HTML is what JupyterLab, GitHub and the site all show as a table.
+    """
+    right = set(numbers)
+
+    def cell(kind: str, i: int, text: str) -> str:
+        side = "right" if i in right else "left"
+        return f'<{kind} style="text-align: {side}">{html.escape(text)}</{kind}>'
+
+    head, *body = (
+        "<tr>" + "".join(cell(kind, i, text) for i, text in enumerate(row)) + "</tr>"
+        for kind, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
+    )
+    below = "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks)
+    return (
+        f"<p><strong>{html.escape(title)}</strong></p>"
+        f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>{below}"
+    )
 
 
 def aligned(rows: list[list[str]], numbers: Iterable[int]) -> list[str]:

@@ -1,9 +1,10 @@
-"""Published beside ours, in five forms."""
+"""Published beside ours, in six forms."""
 
 import csv
 import io
 import sys
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -119,6 +120,9 @@ def test_the_forms_agree(records):
     made = report("table2", records)
     assert len(made.markdown().splitlines()[2].split(" | ")) == len(made.header)
     assert all(len(cells) == len(made.header) for cells in made.cells())
+    shown = ElementTree.fromstring(f"<div>{made._repr_html_()}</div>")
+    assert [e.text or "" for e in shown.iter("td")] == [c for row in made.cells() for c in row]
+    assert [e.text for e in shown.iter("th")] == made.header
     rows = list(csv.DictReader(io.StringIO(made.csv())))
     assert [row["row"] for row in rows] == [each.id for each in made.lines]
     frame = made.frame()
