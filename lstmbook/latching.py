@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstmbook.squashing import Squashing, squashing, tanh
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number, as_numbers
 
 Labels = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -54,10 +54,10 @@ class Dynamics:
 
     def states(self, name: str, value: Any) -> Array:
         """Return `value` as states of this net, shape (..., n)."""
-        y = np.asarray(value, dtype=np.float64)
+        y = as_numbers(name, value)
         if y.ndim == 0 or y.shape[-1] != self.n_units:
             raise ValueError(f"{name} has shape {y.shape}; its last axis must be {self.n_units}")
-        return as_array(name, y, (None,) * y.ndim)
+        return y
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def advance(dynamics: Dynamics, y: Array, u: Array | float = 0.0) -> Array:
     u
         What arrives from outside (input, noise), broadcast against `y`.
     """
-    return dynamics.f(y) @ dynamics.W.T + u
+    return dynamics.f(dynamics.states("y", y)) @ dynamics.W.T + u
 
 
 def trajectory(dynamics: Dynamics, y_start: Array, u: Array) -> Array:
@@ -142,7 +142,7 @@ def steering(dynamics: Dynamics, y: Array) -> Array:
 
 def jacobian(dynamics: Dynamics, y: Array) -> Array:
     """Return M'(y) = W F'(y) at each state, shape (..., n, n) for `y` of shape (..., n)."""
-    return dynamics.W * dynamics.f.slope(y)[..., None, :]
+    return dynamics.W * dynamics.f.slope(dynamics.states("y", y))[..., None, :]
 
 
 def jacobian_norm(dynamics: Dynamics, y: Array) -> Array:
@@ -386,8 +386,15 @@ def contraction_level(w: float, d: Array | float) -> Array:
     Parameters
     ----------
     d
-        Radii, any shape; the level is 0 or less where lambda is not below 1.
+        Radii, none negative, any shape; the level is 0 or less where lambda is not below 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `w` is not above 1, or a radius is negative or not finite.
     """
-    radius = np.asarray(d, dtype=np.float64)
+    radius = as_numbers("d", d)
+    if (radius < 0).any():
+        raise ValueError(f"d is {radius.min():g} somewhere; it must be at least 0")
     slope = w * (1 - np.tanh(latch_attractor(w) - radius) ** 2)
     return np.asarray((1 - slope) * radius)

@@ -33,26 +33,49 @@ def as_array(
     ValueError
         If the shape differs or an entry is NaN or infinite.
     """
-    try:
-        found_array = np.asarray(value)
-    except ValueError as problem:  # rows of unequal length
-        raise TypeError(f"{name} must be an array of numbers, not {value!r}") from problem
-    if found_array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of numbers, not {value!r}")
-    array = found_array.astype(np.float64, copy=False)
+    array = _real(name, value)
     wanted = "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
     if array.ndim != len(shape) or any(
         length is not None and length != found
         for length, found in zip(shape, array.shape, strict=True)
     ):
         raise ValueError(f"{name} has shape {array.shape}; it must have shape {wanted}")
+    _check_finite(name, array, nan_allowed)
+    return array
+
+
+def as_numbers(name: str, value: Any) -> Array:
+    """Return `value`, a number or an array of any shape, as a float64 array of finite entries.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no array of real numbers.
+    ValueError
+        If an entry is NaN or infinite.
+    """
+    array = _real(name, value)
+    _check_finite(name, array, nan_allowed=False)
+    return array
+
+
+def _real(name: str, value: Any) -> Array:
+    try:
+        found = np.asarray(value)
+    except ValueError as problem:  # rows of unequal length
+        raise TypeError(f"{name} must be an array of numbers, not {value!r}") from problem
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers, not {value!r}")
+    return found.astype(np.float64, copy=False)
+
+
+def _check_finite(name: str, array: Array, nan_allowed: bool) -> None:
     good = ~np.isinf(array) if nan_allowed else np.isfinite(array)
     if not good.all():
         where = tuple(int(i) for i in np.argwhere(~good)[0])
         place = f"{name}{list(where)}" if where else name
         rule = "finite or NaN" if nan_allowed else "finite"
         raise ValueError(f"{place} is {array[where]}; every entry must be {rule}")
-    return array
 
 
 def as_number(

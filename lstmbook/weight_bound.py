@@ -21,7 +21,7 @@ from lstmbook.recurrent_network import (
     random_network,
 )
 from lstmbook.squashing import Squashing, logistic, squashing
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number, as_numbers
 
 # ---------------------------------------------------------------- one factor of one path
 
@@ -37,8 +37,13 @@ def path_factor(w: Array | float, net: Array | float, f: Squashing | str = logis
         Net input or inputs of the unit that the weight leads to; broadcast with `w`.
     f
         The unit's squashing function.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `w` or `net` is not numeric or an entry is not finite.
     """
-    factor: Array = np.abs(squashing(f).slope(net) * np.asarray(w, dtype=np.float64))
+    factor: Array = np.abs(squashing(f).slope(as_numbers("net", net)) * as_numbers("w", w))
     return factor
 
 

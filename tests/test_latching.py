@@ -336,6 +336,9 @@ def test_wilson_against_a_worked_value() -> None:
             lambda: latching.trajectory(Dynamics(np.eye(2)), np.zeros(2), np.full((3, 2), np.nan)),
             "every entry must be finite",
         ),
+        (lambda: latching.advance(Dynamics(np.eye(2)), np.ones(3)), "last axis must be 2"),
+        (lambda: latching.jacobian(Dynamics(np.eye(1)), np.ones(2)), "last axis must be 1"),
+        (lambda: latching.contraction_level(2.0, -0.1), "d is -0.1 somewhere"),
         (lambda: latching.fixed_points(Dynamics(np.eye(2)), per_axis=1), "per_axis is 1"),
         (
             lambda: latching.basin(Dynamics(np.eye(2)), np.empty((0, 2)), np.zeros(2)),

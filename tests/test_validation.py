@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstmbook.validation import as_array, as_count, as_number
+from lstmbook.validation import as_array, as_count, as_number, as_numbers
 
 
 def test_array_becomes_float64():
@@ -28,6 +28,15 @@ def test_array_becomes_float64():
 def test_array_errors_name_argument_value_and_rule(value, problem, message):
     with pytest.raises(problem, match=message):
         as_array("x", value, (None, 2))
+
+
+def test_numbers_may_have_any_shape_but_no_gap():
+    assert as_numbers("w", 2).shape == ()
+    assert as_numbers("w", [[1, 2]]).tolist() == [[1.0, 2.0]]
+    with pytest.raises(ValueError, match="w is nan; every entry must be finite"):
+        as_numbers("w", float("nan"))
+    with pytest.raises(TypeError, match="w must be an array of numbers, not 'a'"):
+        as_numbers("w", "a")
 
 
 def test_array_of_no_dimension_is_named_without_a_place():

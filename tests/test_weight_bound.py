@@ -258,6 +258,7 @@ def test_largest_slope_is_the_norm_of_a_diagonal_matrix() -> None:
 def test_bounds_name_what_is_wrong() -> None:
     network, trace = run(0, 3, 1.0, "logistic")
     cases = (
+        (lambda: wb.path_factor(np.nan, 0.0), "w is nan; every entry must be finite"),
         (lambda: wb.published_bound(0, 1.0, 2), "n is 0; it must be at least 1"),
         (lambda: wb.tight_bound(2, -1.0, 2), "w_max is -1; it must be at least 0"),
         (lambda: wb.tight_bound(2, 1.0, 0), "lag is 0; it must be at least 1"),
