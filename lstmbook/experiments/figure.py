@@ -24,13 +24,13 @@ def draw(report: Report) -> Plot:
     if not lines:
         raise ValueError("report has no row with a number of sequences to draw")
     heights = list(range(len(lines), 0, -1))
+    names = [_name(line) for line in lines]
     marks: list[Mark] = []
     for line, y in zip(lines, heights, strict=True):
         if line.ours is not None and line.ours.mean_interval is not None:
             marks.append(Stroke(line.ours.mean_interval, (y, y), color="blue", width=3.0))
     marks += _dots(lines, heights, published=False) + _dots(lines, heights, published=True)
-    names = [_name(line) for line in lines]
-    low, high = _ends(lines)
+    low, high = _ends(lines, room_for(names))
     marks.append(Text([low] * len(names), heights, names, anchor="start"))
     return Plot(
         *marks,
@@ -42,7 +42,12 @@ def draw(report: Report) -> Plot:
     )
 
 
-def _ends(lines: Sequence[Line], names: float = 0.4) -> tuple[float, float]:
+def room_for(names: Sequence[str]) -> float:
+    """Return the share of the axis that the longest of the names of rows takes."""
+    return min(0.7, max(0.4, 0.02 + 0.016 * max(map(len, names))))
+
+
+def _ends(lines: Sequence[Line], names: float) -> tuple[float, float]:
     """Return the ends of the axis: the left share of it is for the names of the rows."""
     found: list[float] = []
     for line in lines:
