@@ -90,7 +90,7 @@ def read(path: Path) -> Iterator[Record]:
         If a line cannot be read.
     """
     designs: dict[str, dict[str, Any]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(path), start=1):
         try:
             kept = json.loads(line)
             if "options" in kept:
@@ -103,6 +103,12 @@ def read(path: Path) -> Iterator[Record]:
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path}, line {number} cannot be read: {error!r}") from error
         yield record
+
+
+def _lines(path: Path) -> list[str]:
+    """Return a file's lines; `str.splitlines` would also split at characters inside a text."""
+    text = path.read_text(encoding="utf-8")
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def export(store: Store, place: Path | str) -> int:

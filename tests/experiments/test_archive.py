@@ -91,6 +91,12 @@ def test_another_outcome_of_the_same_trial_is_an_error(trial, tmp_path):
     assert contents(tmp_path) == before
 
 
+def test_a_text_may_hold_characters_that_end_lines_elsewhere(trial, tmp_path):
+    odd = replace(trial, made_with="one\u2028two\x85three")
+    archive.export(filled([odd]), tmp_path)
+    assert next(archive.archive(tmp_path).records()).made_with == odd.made_with
+
+
 def test_an_archive_cannot_be_written(trial, tmp_path):
     archive.export(filled([trial]), tmp_path)
     with pytest.raises(StoreError, match="readonly"):
