@@ -123,9 +123,24 @@ def _width(n_plots: int) -> int:
 
 def _height(plot: Tree, width: int) -> float:
     """Return the height in px: the drawing's, and what its title and legend take."""
-    legend = any(mark.get("label") and mark["kind"] != "rule" for mark in plot["marks"])
-    extra = 24 * legend + 20 * bool(plot["title"]) + 40 * bool(plot["frame"])
+    rows, _ = _legend_grid(_in_legend(plot), width)
+    extra = 4 * bool(rows) + 20 * rows + 20 * bool(plot["title"]) + 40 * bool(plot["frame"])
     return width * float(plot["height"]) + extra
+
+
+def _in_legend(plot: Tree) -> list[Tree]:
+    return [m for m in plot["marks"] if m.get("label") and m["kind"] not in ("rule", "image")]
+
+
+def _legend_grid(marks: list[Tree], width: float) -> tuple[int, int]:
+    """Return the rows and columns of a legend that fits into `width` px."""
+    each = [40 + 6.7 * len(mark["label"]) for mark in marks]  # a key, a text and a gap
+    for columns in range(len(marks), 1, -1):
+        # as matplotlib fills them, from top to bottom
+        parts = np.array_split(each, columns)
+        if sum(part.max() for part in parts) <= width:
+            return max(map(len, parts)), columns
+    return len(marks), 1
 
 
 def _wrap(text: str, columns: int) -> list[str]:
@@ -179,8 +194,9 @@ def _draw(
     left, right = (58.0, 14.0) if plot["frame"] else (8.0, 8.0)
     right += 64.0 if bar is not None else 0.0
     bottom = 44.0 if plot["frame"] else 8.0
-    labelled = [m for m in plot["marks"] if m.get("label") and m["kind"] not in ("rule", "image")]
-    top = 12.0 + 20 * bool(plot["title"]) + 20 * bool(labelled) + 20 * bool(plot["y"]["label"])
+    labelled = _in_legend(plot)
+    rows, columns = _legend_grid(labelled, w)
+    top = 12.0 + 20 * bool(plot["title"]) + 20 * rows + 20 * bool(plot["y"]["label"])
     axes = figure.add_axes(
         (
             box[0] + left / w * box[2],
@@ -206,8 +222,8 @@ def _draw(
         )
         y += 18 / inner_h
     if labelled:
-        _legend(axes, labelled, y, w - left - right, left)
-        y += 20 / inner_h
+        _legend(axes, labelled, columns, y, w - left - right, left)
+        y += 20 * rows / inner_h
     if plot["title"]:
         axes.text(
             -left / (w - left - right) * 0.82,
@@ -293,8 +309,10 @@ def log_ticks(low: float, high: float, n: int) -> list[float]:
     ]
 
 
-def _legend(axes: Axes, marks: list[Tree], y: float, width: float, left: float) -> None:
-    """Set the labels in a line above the drawing."""
+def _legend(
+    axes: Axes, marks: list[Tree], columns: int, y: float, width: float, left: float
+) -> None:
+    """Set the labels above the drawing."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -319,7 +337,7 @@ def _legend(axes: Axes, marks: list[Tree], y: float, width: float, left: float) 
         loc="lower left",
         bbox_to_anchor=(-left / width * 0.82, y),
         bbox_transform=axes.transAxes,
-        ncols=len(marks),
+        ncols=columns,
         frameon=False,
         borderpad=0,
         borderaxespad=0,

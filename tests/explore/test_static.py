@@ -1,10 +1,12 @@
 """Pictures drawn without a script, for every mark; and what a wrong picture is told."""
 
 import base64
+import io
 import re
 from xml.etree import ElementTree
 
 import numpy as np
+import PIL.Image
 import pytest
 from example import flow, still, zoo
 
@@ -113,3 +115,15 @@ def test_a_map_without_a_label_has_no_colour_bar():
         return plot._repr_mimebundle_()[0][PICTURE_MIME]["svg"].count("<text")
 
     assert texts("z") > texts("") > 0
+
+
+@pytest.mark.parametrize("n_plots", [1, 2])
+@pytest.mark.parametrize("length", [3, 20, 35])
+def test_a_legend_stays_within_its_plot(n_plots, length):
+    lines = [Line([0, 1], [i, i + 1], label=str(i) + length * "0") for i in range(6)]
+    plot = Plot(*lines, says="s", title="T", x="x", y="y")
+    picture = Row(*[plot] * n_plots, says="s") if n_plots > 1 else plot
+    png = base64.b64decode(picture._repr_mimebundle_()[0]["image/png"])
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(png)).convert("L"))
+    assert (pixels[:, -8:] > 200).all()  # nothing runs out at the right
+    assert (pixels[:4] > 200).all()  # nor at the top
