@@ -1,4 +1,4 @@
-"""Experiments 1a to 1c measured: lengths and counts, trials at other delays and with other options.
+"""Experiments 1a to 1c measured: lengths and counts, trials at other delays, variants as a picture.
 
 The short trials of `STUDY` take longer than a chapter may, so their outcomes are stored beside
 this file. ``python -m lstmbook.long_time_lags [name ..]`` runs them again (with Numba) and
@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from lstmbook.experiments.designs import Design, design
+from lstmbook.experiments.designs import Design, design, is_of_variants, table
+from lstmbook.experiments.figure import room_for
 from lstmbook.experiments.statistics import bootstrap
 from lstmbook.experiments.store import Record, Store
-from lstmbook.explore.pictures import Axis, Dots, Line, Plot
+from lstmbook.experiments.variants import Study, studies
+from lstmbook.explore.pictures import Axis, Color, Dots, Line, Mark, Plot, Rule, Text
 from lstmbook.sequences import as_choice
 from lstmbook.validation import Array, as_array, as_count, as_number
 
@@ -79,91 +81,18 @@ def exponent(
     return float(weight @ np.log(means)), float(low), float(high)
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A published row with something changed.
-
-    Attributes
-    ----------
-    row
-        The published row, for example "table2/q50-p50".
-    says
-        What is changed, in words.
-    change
-        Makes the changed design.
-    cap
-        Trials end after so many sequences.
-    """
-
-    row: str
-    says: str
-    change: Callable[[Design], Design]
-    cap: int
-
-    @property
-    def design(self) -> Design:
-        """The experiment that is run."""
-        changed = self.change(design(self.row))
-        return replace(changed, name=f"{self.row}: {self.says}", max_sequences=self.cap)
-
-
-def _delay(name: str, p: int) -> Variant:
+def _delay(name: str, p: int) -> Design:
     row, cap = {"RTRL": ("rtrl-p4-rate1", 1_000_000), "LSTM": ("lstm-p100", 30_000)}[name]
-    return Variant(f"table1/{row}", f"p = {p}", lambda d: d.with_task(p=p), cap)
+    changed = design(f"table1/{row}").with_task(p=p)
+    return replace(changed, name=f"table1/{row}: p = {p}", max_sequences=cap)
 
 
-def _patience(d: Design, patience: int) -> Design:
-    plateau = replace(d.learner.plateau, patience=patience)  # type: ignore[attr-defined]
-    return d.with_options(plateau=plateau)
-
-
-def _options() -> dict[str, Variant]:
-    """Return what is tried instead of the choices made for the published tables."""
-    one, two, three = "table1/lstm-p100", "table1b/lstm-p100", "table2/q50-p50"
-    feedback = "from cells and gates"
-    return {
-        "1a-as-chosen": Variant(one, "as chosen", lambda d: d, 20_000),
-        "1a-patience-8": Variant(one, "patience of 8 windows", lambda d: _patience(d, 8), 20_000),
-        "1a-no-feedback": Variant(
-            one, "no recurrent weights", lambda d: d.with_options(recurrent="none"), 20_000
-        ),
-        "1a-no-output-bias": Variant(
-            one, "no output biases", lambda d: d.with_options(output_biases=False), 20_000
-        ),
-        "1a-from-the-start": Variant(
-            one, "cell from the start", lambda d: d.with_options(plateau=None), 20_000
-        ),
-        "1b-as-chosen": Variant(two, "as chosen: error at the end", lambda d: d, 20_000),
-        "1b-every-step": Variant(
-            two, "error at every step", lambda d: d.with_task(errors="every step"), 20_000
-        ),
-        "1c-as-chosen": Variant(three, "as chosen: run of 1000", lambda d: d, 300_000),
-        "1c-run-100": Variant(three, "run of 100", lambda d: d.with_criterion(run=100), 300_000),
-        "1c-run-10000": Variant(
-            three, "run of 10 000", lambda d: d.with_criterion(run=10_000), 300_000
-        ),
-        "1c-cells": Variant(
-            three, "weights from cells", lambda d: d.with_options(recurrent="cells"), 300_000
-        ),
-        "1c-gates": Variant(
-            three,
-            f"weights {feedback}",
-            lambda d: d.with_options(recurrent="cells and gates"),
-            300_000,
-        ),
-        "1c-gates-100": Variant(
-            "table2/q100-p100",
-            f"weights {feedback}",
-            lambda d: d.with_options(recurrent="cells and gates"),
-            300_000,
-        ),
-    }
-
-
-STUDY: dict[str, Variant] = {
+STUDY: dict[str, Design] = {
     f"{name}-p{p}": _delay(name, p) for name, delays in DELAYS.items() for p in delays
-} | _options()
-"""The stored short trials, by name; seeds 0 to `N_TRIALS` - 1."""
+}
+"""The stored short trials, by name: a published row at another delay, with a cap of its own; seeds
+0 to `N_TRIALS` - 1.
+"""
 
 
 def stored(path: Path = STORED) -> dict[str, Array]:
@@ -176,25 +105,76 @@ def trials(name: str, n: int = N_TRIALS) -> Array:
     """Run one entry of `STUDY` with seeds 0 to n - 1; return as `stored` does, shape (n,)."""
     from lstmbook.experiments.runner import run
 
-    about = STUDY[as_choice("name", name, tuple(STUDY))]
+    chosen = STUDY[as_choice("name", name, tuple(STUDY))]
     dtype = "float64" if name.startswith("RTRL") else "float32"
-    records = run(about.design, n, seed=0, jobs=1, dtype=dtype)
+    records = run(chosen, n, seed=0, jobs=1, dtype=dtype)
     return np.array([each.sequences if each.success else np.inf for each in records])
 
 
 def row_trials(name: str, store: Store) -> list[Record]:
     """Return a published row's trials in a store, of its own options only (no variants)."""
-    options = design(name).options
-    return [each for each in store.records(name) if each.options == options]
+    options, found = design(name).options, store.records(name)
+    return [e for e in found if e.options == options and not is_of_variants(e.seed)]
 
 
-def milestone(records: Iterable[Record], name: str) -> tuple[float, int]:
-    """Return after how many sequences a milestone was reached, mean, and in how many trials.
+def _study(row: str) -> Study:
+    found = {each.row: each for each in studies(row.partition("/")[0])}
+    return found[as_choice("row", row, tuple(found))]
 
-    The mean is NaN if it was reached in none.
+
+def variant_trials(row: str, store: Store) -> dict[str, list[Record]]:
+    """Return the trials of each variant of a row, by its id; empty where it was not run."""
+    tried = [each for each in store.records(row) if is_of_variants(each.seed)]
+    return {v.id: [e for e in tried if e.options == v.design.options] for v in _study(row).variants}
+
+
+def variants_plot(row: str, store: Store) -> Plot:
+    """Return a plot of the trials of a row's variants, a lane each; failures at the cap, hollow.
+
+    A line stands at the published mean.
     """
-    found = [each.milestones[name] for each in records if name in each.milestones]
-    return (float(np.mean(found)) if found else np.nan), len(found)
+    found, cap = variant_trials(row, store), _study(row).variants[0].design.max_sequences
+    table_name, _, row_id = row.partition("/")
+    published = table(table_name).row(row_id).published.sequences
+    # trials of a lane lie one below the other, so that failures can be counted
+    lanes = [
+        (name, y, y - np.linspace(-0.3, 0.3, max(len(mine), 2))[: len(mine)], mine)
+        for y, (name, mine) in zip(range(len(found), 0, -1), found.items(), strict=True)
+    ]
+    won = [
+        (e.sequences, y)
+        for _, _, ys, mine in lanes
+        for y, e in zip(ys, mine, strict=True)
+        if e.success
+    ]
+    lost = [
+        (cap, y) for _, _, ys, mine in lanes for y, e in zip(ys, mine, strict=True) if not e.success
+    ]
+    low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
+    names = room_for(list(found))
+    low /= (high / low) ** (names / (1 - names))
+    marks: list[Mark] = [] if published is None else [Rule(x=published, label="published mean")]
+    for points, label, hollow in ((won, "success", False), (lost, "none by the cap", True)):
+        if points:
+            x, y = zip(*points, strict=True)
+            color: Color = "orange" if hollow else "blue"
+            marks.append(Dots(x, y, label=label, color=color, hollow=hollow, size=4.0))
+    marks.append(Text([low] * len(lanes), [y for _, y, _, _ in lanes], list(found), anchor="start"))
+    return Plot(
+        *marks,
+        x=Axis("sequences to success", scale="log", low=low, high=high),
+        y=Axis("", low=0.4, high=len(found) + 0.6, ticks=()),
+        says="; ".join(_outcome(name, mine) for name, mine in found.items()) + ".",
+        height=max(0.3, 0.12 + 0.06 * len(found)),
+    )
+
+
+def _outcome(name: str, trials: Sequence[Record]) -> str:
+    after = [each.sequences for each in trials if each.success]
+    if not trials:
+        return f"{name}: not run"
+    mean = f", mean {np.mean(after):,.0f}" if after else ""
+    return f"{name}: {len(after)} of {len(trials)}{mean}"
 
 
 def growth_plot(found: Mapping[float, Array], published: Sequence[float], x: str) -> Plot:

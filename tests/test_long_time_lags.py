@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 
 from lstmbook import long_time_lags as lags
+from lstmbook.experiments.archive import archive
 from lstmbook.experiments.designs import design
+from lstmbook.experiments.report import report
 from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Store
+from lstmbook.experiments.variants import studies
+from lstmbook.explore.pictures import Dots
 from lstmbook.tasks.long_time_lags import RandomDistractors
 
 
@@ -58,7 +62,7 @@ def test_stored_outcomes_are_those_of_the_study():
     for name, after in found.items():
         assert after.shape == (lags.N_TRIALS,), name
         done = after[np.isfinite(after)]
-        assert ((done >= 1) & (done <= lags.STUDY[name].cap)).all(), name
+        assert ((done >= 1) & (done <= lags.STUDY[name].max_sequences)).all(), name
 
 
 def test_the_command_gives_what_is_stored():
@@ -67,12 +71,11 @@ def test_the_command_gives_what_is_stored():
     assert np.allclose(again, lags.stored()["RTRL-p2"][:3], rtol=0.01)
 
 
-def test_variants_differ_from_their_row_as_they_say():
-    assert lags.STUDY["RTRL-p8"].design.task.p == 8
-    assert lags.STUDY["1a-from-the-start"].design.learner.plateau is None
-    assert lags.STUDY["1a-patience-8"].design.learner.plateau.patience == 8
-    assert lags.STUDY["1c-run-100"].design.task.criterion.run == 100
-    assert lags.STUDY["1c-gates-100"].design.task.q == 100
+def test_entries_of_the_study_differ_from_their_row_as_they_say():
+    assert lags.STUDY["RTRL-p8"].task.p == 8
+    assert lags.STUDY["RTRL-p8"].learner == design("table1/rtrl-p4-rate1").learner
+    assert lags.STUDY["LSTM-p20"].task.p == 20
+    assert lags.STUDY["LSTM-p20"].max_sequences == 30_000
 
 
 def test_row_trials_leave_out_variants():
@@ -84,3 +87,35 @@ def test_row_trials_leave_out_variants():
         assert lags.row_trials("table1/rtrl-p4-rate1", store) == []
     with pytest.raises(ValueError, match="row"):
         lags.row_trials("table1/nothing", Store(":memory:"))
+
+
+def test_a_row_has_no_trials_on_the_seeds_of_variants():
+    store = archive()
+    name = "table1/rtrl-p4-rate1"  # its study has the cap of the row, so only seeds tell them apart
+    mine = lags.row_trials(name, store)
+    line = next(e for e in report("table1", store).lines if e.id == "rtrl-p4-rate1")
+    assert len(mine) == line.ours.trials
+    theirs = lags.variant_trials(name, store)["the row"]
+    assert theirs
+    assert not {e.seed for e in mine} & {e.seed for e in theirs}
+
+
+def test_the_plot_of_variants_has_a_dot_for_each_trial():
+    store = archive()
+    for study in (*studies("table1"), *studies("table1b")):
+        trials = [e for each in lags.variant_trials(study.row, store).values() for e in each]
+        plot = lags.variants_plot(study.row, store)
+        drawn: dict[bool, list[float]] = {True: [], False: []}
+        for mark in plot.marks:
+            if isinstance(mark, Dots):
+                drawn[mark.hollow] += list(mark.x)
+        assert sorted(drawn[False]) == sorted(e.sequences for e in trials if e.success)
+        assert len(drawn[True]) == sum(not e.success for e in trials)
+
+
+def test_variants_that_were_not_run_are_said_to_be():
+    (study,) = studies("table1b")
+    plot = lags.variants_plot(study.row, Store(":memory:"))
+    assert plot.says.count("not run") == len(study.variants)
+    with pytest.raises(ValueError, match="row"):
+        lags.variants_plot("table1b/chunker-p100", Store(":memory:"))
