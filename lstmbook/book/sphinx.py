@@ -80,6 +80,20 @@ def _configure(app: Sphinx, config: Config) -> None:
     app.lstmbook_equations = equation_targets(Path(app.srcdir) / "notebooks")  # type: ignore[attr-defined]
 
 
+def _mend_properties(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Put together again what napoleon took apart.
+
+    In the first line of a property's docstring it takes what stands before a colon for a type.
+    """
+    places = [i for i, line in enumerate(lines) if line.startswith(":type: ")]
+    if what == "property" and places:
+        (place,) = places
+        before = lines.pop(place).removeprefix(":type: ")
+        lines[0] = f"{before}: {lines[0]}"
+
+
 def _link_equations(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
@@ -148,7 +162,8 @@ def _settle_mathjax(
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     app.connect("config-inited", _configure)
-    app.connect("autodoc-process-docstring", _link_equations)
+    app.connect("autodoc-process-docstring", _mend_properties, priority=600)  # after napoleon
+    app.connect("autodoc-process-docstring", _link_equations, priority=700)
     app.connect("autodoc-process-signature", _name_aliases)
     app.connect("doctree-read", _display_as_written)
     app.connect("html-page-context", _settle_mathjax, priority=900)
