@@ -75,14 +75,14 @@ def claims_page(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
     if repeated:
         raise ValueError(f"claims share an id: {', '.join(sorted(repeated))}")
     counts = {word: sum(claim.verdict == word for claim in every) for word in claims.VERDICTS}
-    summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    summary = "; ".join(f"{word}: {count}" for word, count in counts.items() if count)
     cells = [
         new_markdown_cell(
             "# Claims and verdicts\n\n"
             "What do the papers assert, and what came out when it was measured? Each row below was "
             "written by the cell it links to, when its chapter was last executed; a cell whose "
             "measurement contradicts its verdict stops the chapter.\n\n"
-            f"{len(every)} claims: {summary}."
+            f"Claims: {len(every)}; {summary}."
         )
     ]
     for name, found in rows.items():

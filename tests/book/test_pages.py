@@ -25,7 +25,7 @@ def executed(id="flow-fades", says="The flow | fades."):
 
 def test_a_claim_is_listed_with_its_verdict_and_the_heading_it_stands_under():
     text = "\n".join(cell.source for cell in pages.claims_page({"02_flow": executed()}).cells)
-    assert "1 claims: 1 fails." in text
+    assert "Claims: 1; fails: 1." in text
     assert (
         r"| [The flow \| fades.](02_flow.ipynb#How-it-fades) `flow-fades` | GF §2 | fails | "
         r"ratio 2 \* 3 |" in text
