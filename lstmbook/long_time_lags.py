@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 
@@ -117,6 +118,12 @@ def row_trials(name: str, store: Store) -> list[Record]:
     return [e for e in found if e.options == options and not is_of_variants(e.seed)]
 
 
+def reasons(why: Mapping[str, str]) -> str:
+    """Return the reasons of a row's choices as text: an item each, in lines of 80 characters."""
+    items = [f"- {what}: {reason}" for what, reason in why.items()]
+    return "\n".join(fill(each, 80, subsequent_indent="  ") for each in items)
+
+
 def _study(row: str) -> Study:
     found = {each.row: each for each in studies(row.partition("/")[0])}
     return found[as_choice("row", row, tuple(found))]
@@ -136,20 +143,13 @@ def variants_plot(row: str, store: Store) -> Plot:
     found, cap = variant_trials(row, store), _study(row).variants[0].design.max_sequences
     table_name, _, row_id = row.partition("/")
     published = table(table_name).row(row_id).published.sequences
-    # trials of a lane lie one below the other, so that failures can be counted
-    lanes = [
-        (name, y, y - np.linspace(-0.3, 0.3, max(len(mine), 2))[: len(mine)], mine)
-        for y, (name, mine) in zip(range(len(found), 0, -1), found.items(), strict=True)
-    ]
-    won = [
-        (e.sequences, y)
-        for _, _, ys, mine in lanes
-        for y, e in zip(ys, mine, strict=True)
-        if e.success
-    ]
-    lost = [
-        (cap, y) for _, _, ys, mine in lanes for y, e in zip(ys, mine, strict=True) if not e.success
-    ]
+    heights = range(len(found), 0, -1)
+    won: list[tuple[float, float]] = []
+    lost: list[tuple[float, float]] = []
+    for top, mine in zip(heights, found.values(), strict=True):
+        # trials of a lane lie one below the other, so that failures can be counted
+        for y, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
+            (won if each.success else lost).append((each.sequences if each.success else cap, y))
     low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
     names = room_for(list(found))
     low /= (high / low) ** (names / (1 - names))
@@ -159,12 +159,12 @@ def variants_plot(row: str, store: Store) -> Plot:
             x, y = zip(*points, strict=True)
             color: Color = "orange" if hollow else "blue"
             marks.append(Dots(x, y, label=label, color=color, hollow=hollow, size=4.0))
-    marks.append(Text([low] * len(lanes), [y for _, y, _, _ in lanes], list(found), anchor="start"))
+    marks.append(Text([low] * len(found), list(heights), list(found), anchor="start"))
     return Plot(
         *marks,
         x=Axis("sequences to success", scale="log", low=low, high=high),
         y=Axis("", low=0.4, high=len(found) + 0.6, ticks=()),
-        says="; ".join(_outcome(name, mine) for name, mine in found.items()) + ".",
+        says=f"Successes: {'; '.join(_outcome(*each) for each in found.items())}.",
         height=max(0.3, 0.12 + 0.06 * len(found)),
     )
 

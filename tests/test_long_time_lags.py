@@ -100,6 +100,14 @@ def test_a_row_has_no_trials_on_the_seeds_of_variants():
     assert not {e.seed for e in mine} & {e.seed for e in theirs}
 
 
+def test_reasons_are_items_in_short_lines():
+    why = {"cap": "as long as the longest " * 8, "task": "short"}
+    lines = lags.reasons(why).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert [line[:6] for line in lines if line.startswith("- ")] == ["- cap:", "- task"]
+    assert "".join(lines).count("longest") == 8
+
+
 def test_the_plot_of_variants_has_a_dot_for_each_trial():
     store = archive()
     for study in (*studies("table1"), *studies("table1b")):
