@@ -1,27 +1,26 @@
-"""Trials of experiment 2, stored: its net with one thing changed, and Elman nets beside it.
+"""Trials of experiment 2 looked into: its net with one thing changed, and where trials fail.
 
-They take longer than a chapter may. ``python -m lstmbook.experiments.reber_study`` runs them
-again; ``... --variants`` all but the Elman nets. A stored trial counts only as long as its design
-is the one it was run with.
+The variants take longer than a chapter may, so they are stored.
+``python -m lstmbook.experiments.reber_study`` runs them again. A stored trial counts only as long
+as its design is the one it was run with.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lstmbook.experiments.designs import Design, design
-from lstmbook.experiments.store import Record
+import numpy as np
+
+from lstmbook.experiments.designs import Design, design, is_of_variants
+from lstmbook.experiments.store import Record, Store
 from lstmbook.experiments.trials import job, perform
 
 STORED = Path(__file__).with_suffix(".json")
 ROW = "table3/lstm-3x2-rate0.5"
-ELMAN = "table3/elman-15"
-ELMAN_SEEDS = range(10)
 CAP = 50_000
 SEEDS = range(30, 60)
 """Fresh ones: other pairs of sets, other weights than those of the table's rows."""
@@ -60,14 +59,14 @@ def variant(name: str) -> Design:
 
 
 def stored() -> list[Record]:
-    """Return the stored trials, those of the variants and of the Elman net.
+    """Return the stored trials of the variants.
 
     Raises
     ------
     ValueError
         If a design is no longer the one that its stored trials were run with.
     """
-    current = {each.name: each for each in (design(ELMAN), *map(variant, CHANGES))}
+    current = {each.name: each for each in map(variant, CHANGES)}
     records = []
     for name, kept in json.loads(STORED.read_text(encoding="utf-8")).items():
         if name not in current or current[name].options != kept["options"]:
@@ -106,15 +105,71 @@ def _text(file: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
-def main(arguments: list[str]) -> None:
-    """Run the trials, a design at a time, and store each design's when they have ended."""
-    jobs = [[job(variant(name), seed) for seed in SEEDS] for name in CHANGES]
-    if "--variants" not in arguments:
-        jobs.append([job(design(ELMAN), seed) for seed in ELMAN_SEEDS])
-    for group in jobs:
-        write(perform(group))
-        print(f"{group[0].design.name}: {len(group)} trials stored", flush=True)
+def of_row(name: str, store: Store) -> list[Record]:
+    """Return the trials that a row of a table counts: of its design, not on seeds of variants.
+
+    Parameters
+    ----------
+    name
+        For example "table3/elman-15".
+    store
+        For example `lstmbook.experiments.archive.archive()`.
+    """
+    options = design(name).options
+    found = store.records(name)
+    return [each for each in found if each.options == options and not is_of_variants(each.seed)]
+
+
+@dataclass(frozen=True)
+class Failures:
+    """How far the trials came that did not succeed; the shares are medians over them.
+
+    Attributes
+    ----------
+    failed, trials
+        How many did not succeed, of how many.
+    predicted
+        Share of the strings of both sets that were predicted at the end.
+    remembered
+        Share of those of which the second symbol was remembered
+        (`lstmbook.tasks.reber.remembered`); half is guessing.
+    """
+
+    failed: int
+    trials: int
+    predicted: float
+    remembered: float
+
+
+def failures(records: Iterable[Record]) -> Failures:
+    """Return how far failed trials of a comparison learner came.
+
+    Raises
+    ------
+    ValueError
+        If no trial failed, or one did of which the shares were not kept.
+    """
+    given = list(records)
+    lost = [each for each in given if not each.success]
+    names = (
+        "share of strings predicted at the end",
+        "share of second symbols remembered at the end",
+    )
+    if not lost:
+        raise ValueError(f"records has {len(given)} trials, and none that failed")
+    if any(name not in each.milestones for each in lost for name in names):
+        raise ValueError(f"records has a failed trial without {names[0]!r} or {names[1]!r}")
+    shares = np.array([[each.milestones[name] for name in names] for each in lost])
+    predicted, remembered = np.median(shares, axis=0).tolist()
+    return Failures(len(lost), len(given), predicted, remembered)
+
+
+def main() -> None:
+    """Run the variants, one at a time, and store each one's trials when they have ended."""
+    for name in CHANGES:
+        write(perform([job(variant(name), seed) for seed in SEEDS]))
+        print(f"{name}: {len(SEEDS)} trials stored", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -1,8 +1,13 @@
 """The stored trials are those of the designs they name."""
 
+from dataclasses import replace
+
 import pytest
 
 from lstmbook.experiments import reber_study as study
+from lstmbook.experiments.archive import archive
+from lstmbook.experiments.report import report
+from lstmbook.experiments.store import Store
 from lstmbook.experiments.trials import job, perform
 
 
@@ -12,7 +17,7 @@ def test_every_variant_has_its_trials():
         found.setdefault(each.experiment, []).append(each.seed)
     for name in study.CHANGES:
         assert found[f"reber/{name}"] == list(study.SEEDS)
-    assert found[study.ELMAN] == list(study.ELMAN_SEEDS)
+    assert len(found) == len(study.CHANGES)
 
 
 def test_a_stored_trial_comes_out_again():
@@ -39,3 +44,42 @@ def test_trials_of_a_design_that_has_changed_are_refused(monkeypatch):
 def test_unknown_variants_are_refused():
     with pytest.raises(ValueError, match="name is 'no gates'"):
         study.variant("no gates")
+
+
+@pytest.mark.parametrize("line", report("table3", archive()).lines, ids=lambda line: line.id)
+def test_the_trials_of_a_row_are_those_that_its_line_counts(line):
+    found = study.of_row(f"table3/{line.id}", archive())
+    assert len(found) == line.ours.trials
+    assert sum(each.success for each in found) == line.ours.successes
+
+
+def test_trials_of_variants_and_of_other_options_are_no_trials_of_the_row():
+    (kept, *_) = study.of_row("table3/elman-15", archive())
+    store = Store(":memory:")
+    other = replace(kept, options=kept.options.replace("200000", "300000"))
+    for each in (kept, replace(kept, seed=500), other):
+        store.add(each)
+    assert [each.seed for each in study.of_row("table3/elman-15", store)] == [kept.seed]
+
+
+def failed(seed, predicted, remembered):
+    shares = {
+        "share of strings predicted at the end": predicted,
+        "share of second symbols remembered at the end": remembered,
+    }
+    (kept, *_) = study.of_row("table3/elman-15", archive())
+    return replace(kept, seed=seed, ending="cap", milestones=shares)
+
+
+def test_failures_are_told_by_the_medians_of_their_shares():
+    lost = [failed(1, 0.2, 0.5), failed(2, 0.4, 0.6), failed(3, 0.9, 1.0)]
+    won = replace(lost[0], seed=4, ending="success", milestones={})
+    assert study.failures([*lost, won]) == study.Failures(3, 4, 0.4, 0.6)
+
+
+def test_what_did_not_fail_or_was_not_kept_is_refused():
+    lost = failed(1, 0.2, 0.5)
+    with pytest.raises(ValueError, match="has 1 trials, and none that failed"):
+        study.failures([replace(lost, ending="success")])
+    with pytest.raises(ValueError, match="a failed trial without"):
+        study.failures([replace(lost, milestones={})])
