@@ -219,6 +219,9 @@ class Report:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
     def _repr_html_(self) -> str:
         numbers = range(1 + len(self.columns), len(self.header) - 1)
         title = f"{self.title} ({self.source})"
@@ -278,6 +281,9 @@ class Milestones:
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
     def _repr_html_(self) -> str:
         rows = [["row", *self.names], *self.cells()]
