@@ -191,7 +191,7 @@ def _draw(
     h = figure.get_figheight() / PX * box[3]
     bars = (m for m, mark in enumerate(plot["marks"]) if mark["kind"] == "image" and mark["label"])
     bar = next(bars, None)
-    left, right = (58.0, 14.0) if plot["frame"] else (8.0, 8.0)
+    left, right = (58.0, 20.0) if plot["frame"] else (8.0, 8.0)
     right += 64.0 if bar is not None else 0.0
     bottom = 44.0 if plot["frame"] else 8.0
     labelled = _in_legend(plot)

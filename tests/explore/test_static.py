@@ -119,8 +119,8 @@ def test_a_map_without_a_label_has_no_colour_bar():
 
 @pytest.mark.parametrize("n_plots", [1, 2])
 @pytest.mark.parametrize("length", [3, 20, 35])
-def test_a_legend_stays_within_its_plot(n_plots, length):
-    lines = [Line([0, 1], [i, i + 1], label=str(i) + length * "0") for i in range(6)]
+def test_legend_and_ticks_stay_within_the_plot(n_plots, length):
+    lines = [Line([0, 2000], [i, i + 1], label=str(i) + length * "0") for i in range(6)]
     plot = Plot(*lines, says="s", title="T", x="x", y="y")
     picture = Row(*[plot] * n_plots, says="s") if n_plots > 1 else plot
     png = base64.b64decode(picture._repr_mimebundle_()[0]["image/png"])
