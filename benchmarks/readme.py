@@ -1,4 +1,4 @@
-"""Writes the tables of the last run into README.md: ``python benchmarks/readme.py``."""
+"""Writes the tables of the last runs into README.md: ``python benchmarks/readme.py``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+PROFILE_BEGIN, PROFILE_END = "<!-- profile: begin -->", "<!-- profile: end -->"
 
 
 def targets(result: dict[str, Any]) -> list[list[str]]:
@@ -53,11 +54,10 @@ def targets(result: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def markdown(result: dict[str, Any]) -> str:
-    """Return a run's machine and tables as Markdown, targets first."""
-    machine = {**result["machine"], **result["peers"]["versions"]}
+def markdown(machine: dict[str, Any], tables: list[dict[str, Any]]) -> str:
+    """Return a run's machine and tables as Markdown."""
     parts = ["Measured with " + ", ".join(f"{k} {v}" for k, v in machine.items()) + "."]
-    for each in [{"title": "targets", "rows": targets(result)}, *result["tables"]]:
+    for each in tables:
         head, *rows = each["rows"]
         rule = ["---", *["---:"] * (len(head) - 1)]
         lines = [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
@@ -65,13 +65,25 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def _replace(page: Path, begin: str, end: str, tables: str) -> None:
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
 def renew(source: Path, page: Path = HERE / "README.md") -> None:
-    """Replace the tables of a page by those of a run."""
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    tables = markdown(json.loads(source.read_text(encoding="utf-8")))
-    page.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    """Replace the tables of a page by those of a run, targets first."""
+    result = json.loads(source.read_text(encoding="utf-8"))
+    machine = {**result["machine"], **result["peers"]["versions"]}
+    tables = [{"title": "targets", "rows": targets(result)}, *result["tables"]]
+    _replace(page, BEGIN, END, markdown(machine, tables))
+
+
+def renew_profile(source: Path, page: Path = HERE / "README.md") -> None:
+    """Replace the profile of a page by that of a run."""
+    result = json.loads(source.read_text(encoding="utf-8"))
+    _replace(page, PROFILE_BEGIN, PROFILE_END, markdown(result["machine"], result["tables"]))
 
 
 if __name__ == "__main__":
     renew(HERE / "trial_loop.json")
+    renew_profile(HERE / "profile_step.json")

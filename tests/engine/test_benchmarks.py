@@ -1,11 +1,41 @@
-"""The command of benchmarks/ runs: one small case, without peers."""
+"""The commands of benchmarks/ run: one small case, without peers; what is counted is there."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
-COMMAND = Path(__file__).parents[2] / "benchmarks" / "trial_loop.py"
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+COMMAND = FOLDER / "trial_loop.py"
+
+LISTING = """
+_ZN3runE:
+\tmovq\t%rdi, %rcx
+.LBB0_1:
+\txorl\t%eax, %eax
+.LBB0_2:
+\tvmovups\t(%rsi,%rax), %zmm0
+\tvfmadd213ps\t256(%rsi,%rax), %zmm1, %zmm0
+\tvmovups\t%zmm0, (%rsi,%rax)
+\taddq\t$64, %rax
+\tcmpq\t$256, %rax
+\tjne\t.LBB0_2
+\tvmovups\t8(%rsp), %zmm1
+\tvdivps\t%zmm1, %zmm0, %zmm0
+\txorl\t%eax, %eax
+.LBB0_3:
+\tvmovss\t(%rsi,%rax), %xmm0
+\tincq\t%rax
+\tjne\t.LBB0_3
+\tdecq\t%rcx
+\tjne\t.LBB0_1
+\tretq
+_ZN5otherE:
+\tretq
+"""
 
 
 def test_the_command_measures_and_writes(tmp_path):
@@ -25,3 +55,43 @@ def test_the_command_measures_and_writes(tmp_path):
     (table,) = found["tables"]
     assert table["title"] in answer.stdout
     assert {"engine", "numpy", "numba", "date", "cpu"} <= set(found["machine"])
+
+
+@pytest.fixture
+def profile_step(monkeypatch):
+    """Return the module of the profile."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return pytest.importorskip("profile_step")
+
+
+def test_a_pass_is_counted_with_the_trips_of_its_inner_loops(profile_step):
+    code = profile_step.listing(LISTING, "3run")
+    found = profile_step.count(code, 0)
+    assert found["fused multiply-adds"] == 4
+    assert found["divisions"] == 1
+    assert found["loads"] == 2 * 4 + 1  # two in each of four trips, one from the stack
+    assert found["stores"] == 4
+    assert found[profile_step.STACK] == 1
+    # the scalar loop is never entered; labels do not count
+    assert found["instructions"] == 1 + 4 * 6 + 3 + 2
+    assert profile_step.bounds(found)["stores"] == 4
+
+
+def test_code_of_another_machine_is_refused(profile_step):
+    with pytest.raises(ValueError, match="no x86-64 code of 'walk'"):
+        profile_step.listing(LISTING, "walk")
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 code")
+def test_the_floor_executes_the_multiply_adds_it_was_asked_for(profile_step):
+    import numpy as np
+
+    found = {}
+    for madds in (24, 60):
+        floor = profile_step.floor_function("float32", 32, 8, madds)
+        floor(np.full(8 * 32, 0.3, dtype="float32"), 1)
+        (text,) = floor.inspect_asm().values()
+        code = profile_step.listing(text, "5floor")
+        lanes = {"zmm": 16, "ymm": 8, "xmm": 4}[profile_step.widest(code)]
+        found[madds] = profile_step.count(code, 0)["fused multiply-adds"] * lanes / 32
+    assert found[60] - found[24] == 60 - 24
