@@ -17,7 +17,6 @@ from textwrap import fill
 import numpy as np
 
 from lstmbook.experiments.designs import Design, design, is_of_variants, table
-from lstmbook.experiments.figure import room_for
 from lstmbook.experiments.statistics import bootstrap
 from lstmbook.experiments.store import Record, Store
 from lstmbook.experiments.variants import Study, studies
@@ -119,9 +118,9 @@ def row_trials(name: str, store: Store) -> list[Record]:
 
 
 def reasons(why: Mapping[str, str]) -> str:
-    """Return the reasons of a row's choices as text: an item each, in lines of 80 characters."""
+    """Return the reasons of a row's choices as text: an item each, in lines of 76 characters."""
     items = [f"- {what}: {reason}" for what, reason in why.items()]
-    return "\n".join(fill(each, 80, subsequent_indent="  ") for each in items)
+    return "\n".join(fill(each, 76, subsequent_indent="  ") for each in items)
 
 
 def _study(row: str) -> Study:
@@ -151,7 +150,7 @@ def variants_plot(row: str, store: Store) -> Plot:
         for y, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
             (won if each.success else lost).append((each.sequences if each.success else cap, y))
     low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
-    names = room_for(list(found))
+    names = min(0.65, 0.06 + 0.019 * max(map(len, found)))  # their share of a phone's width
     low /= (high / low) ** (names / (1 - names))
     marks: list[Mark] = [] if published is None else [Rule(x=published, label="published mean")]
     for points, label, hollow in ((won, "success", False), (lost, "none by the cap", True)):
@@ -165,7 +164,7 @@ def variants_plot(row: str, store: Store) -> Plot:
         x=Axis("sequences to success", scale="log", low=low, high=high),
         y=Axis("", low=0.4, high=len(found) + 0.6, ticks=()),
         says=f"Successes: {'; '.join(_outcome(*each) for each in found.items())}.",
-        height=max(0.3, 0.12 + 0.06 * len(found)),
+        height=max(0.3, 0.12 + 0.08 * len(found)),
     )
 
 

@@ -316,7 +316,8 @@ def as_html(
     below = "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks)
     return (
         f"<p><strong>{html.escape(title)}</strong></p>"
-        f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>{below}"
+        # a wide table scrolls, so that the keyboard must reach it
+        f'<table tabindex="0"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>{below}'
     )
 
 
