@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lstmbook.lstm import Bias, Topology, Weights, as_weights, forward, initial_weights
+from lstmbook.memory_cell import cell_output, gate, internal_state
 from lstmbook.sequences import BoolArray, IntArray, Sequence, errors, loss
 from lstmbook.squashing import logistic, squashing
 from lstmbook.tasks.long_time_lags import TwoSequences
@@ -483,12 +484,24 @@ def drift_over_networks(
         Shape (n_networks, q + 1, 2).
     """
     net = Topology(p + 4, 2, (1, 1), recurrent=recurrent, input_gate_biases=True)
-    states = []
+    drawn = []
     for seed in range(as_count("n_networks", n_networks, at_least=1)):
         rng = np.random.default_rng(seed)
         weights = initial_weights(net, rng, input_gate_bias=input_gate_bias)
-        states.append(drifting_states(net, weights, q, rng))
-    return np.array(states)
+        drawn.append((weights.W_c, weights.W_in, weights.W_out, distractors(net, q, rng).x))
+    W_c, W_in, W_out, x = (np.array(each) for each in zip(*drawn, strict=True))
+    s = np.zeros((len(x), q + 1, net.n_cells))
+    y, one = np.zeros((len(x), net.n_recurrent)), np.ones((len(x), 1))
+    for t in range(q):  # as `lstmbook.lstm.step`, all networks at once
+        source = np.hstack([x[:, t], y, one])
+        net_c, net_in, net_out = (
+            np.einsum("nij,nj->ni", W, source[:, : W.shape[2]]) for W in (W_c, W_in, W_out)
+        )
+        y_in, y_out = gate(net_in), gate(net_out)
+        s[:, t + 1] = internal_state(s[:, t], y_in, net_c, squashing(net.g))
+        y_c = cell_output(y_out, s[:, t + 1], squashing(net.h))
+        y = np.hstack([y_c, y_in, y_out])[:, : net.n_recurrent]
+    return s
 
 
 def contributions(net: Topology, weights: Weights, sequences: Iterable[Sequence]) -> Array:

@@ -269,6 +269,18 @@ def test_distractors_are_no_other_symbols():
         distractors(Topology(4, 2, (1,)), 5, np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("recurrent", RECURRENT)
+@pytest.mark.parametrize("bias", [0.0, -3.0])
+def test_many_networks_at_once_drift_as_each_alone(recurrent, bias):
+    net = Topology(11, 2, (1, 1), recurrent=recurrent, input_gate_biases=True)
+    found = drift_over_networks(recurrent, bias, 200, 4, p=7)
+    for seed, states in enumerate(found):
+        rng = np.random.default_rng(seed)
+        weights = initial_weights(net, rng, input_gate_bias=bias)
+        alone = drifting_states(net, weights, 200, rng)
+        np.testing.assert_allclose(states, alone, rtol=1e-10, atol=1e-12)
+
+
 def test_gates_that_feed_cells_make_states_drift_and_shut_input_gates_hold_them():
     drifting = np.abs(drift_over_networks("cells and gates", 0.0, 400, 10))[:, -1]
     walking = np.abs(drift_over_networks("none", 0.0, 400, 10))[:, -1]
