@@ -55,6 +55,9 @@ MULTIPLY = "multiply-adds and multiplications"
 PORTS = {MULTIPLY: 2, LOADS: 2, STORES: 1, "instructions": 8}
 """The model: so many of each a cycle, vectors of 512 bits (a recent x86-64 core)."""
 
+AIM = 2.5
+"""So many times the floor's time a step should take at most."""
+
 PARTS = {
     "adding changes to symbols' partials": ("_scatter_chunk", "_transpose_back"),
     "gathering symbols' weights": ("_gather", "_transpose"),
@@ -310,6 +313,38 @@ def tables(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [first, {"title": "Where the time of a step goes", "rows": times}]
 
 
+def in_words(dtype: str, found: dict[str, Any]) -> str:
+    """Return what the profile in one precision says, its numbers in sentences."""
+    engine, floor = found["engine"], found["floor"]
+    seconds, ports = found["seconds"], found["bounds"]
+    above = {name: seconds[name] / seconds["floor"] for name in ("whole", "rest")}
+    outside = sum(seconds["parts"].values()) / seconds["floor"]
+    tightest = {who: max(need, key=lambda name, need=need: need[name]) for who, need in
+                ports.items()}  # fmt: skip
+    least = {who: ports[who][name] for who, name in tightest.items()}
+    madds = "fused multiply-adds"
+    memory = {who: each[LOADS] + each[STORES] for who, each in
+              (("engine", engine), ("floor", floor))}  # fmt: skip
+    text = (
+        f"In {dtype} the engine is {above['whole']:.2f}x above the floor. Of that, {outside:.2f}x "
+        f"is work that the floor leaves out (symbols), and {above['rest']:.2f}x the step itself "
+        f"with the ends of sequences. The step executes {engine[madds] / floor[madds]:.2f} times the "
+        f"floor's multiply-adds, {engine['divisions'] / floor['divisions']:.2f} times its "
+        f"divisions, and {engine['instructions'] / floor['instructions']:.2f} times its "
+        f"instructions; for each multiply-add it makes {memory['engine'] / engine[madds]:.2f} "
+        f"vector loads and stores, the floor {memory['floor'] / floor[madds]:.2f}. By the model, "
+        f"the step needs at least {least['engine'] / least['floor']:.2f} times the floor's cycles "
+        f"(tightest: {tightest['engine']})"
+    )
+    excess = above["whole"] - AIM
+    if excess <= 0:
+        return f"{text}. It is within the {AIM}x aimed at."
+    return (
+        f"{text}. To come down to {AIM}x, either {excess / outside:.0%} of the work on symbols or "
+        f"{excess / above['rest']:.0%} of the step would have to go."
+    )
+
+
 def main() -> None:
     """Profile, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -320,10 +355,12 @@ def main() -> None:
     options = parser.parse_args()
     found = {dtype: profile(dtype, options.repeats) for dtype in options.dtypes}
     result = {"machine": machine(), "profile": found, "tables": tables(found)}
+    result["words"] = [in_words(dtype, each) for dtype, each in found.items()]
     for each in result["tables"]:
         print(f"\n{each['title']}")
         for row in each["rows"]:
             print("  " + row[0].ljust(60) + "".join(cell.rjust(18) for cell in row[1:]))
+    print("\n" + "\n\n".join(result["words"]))
     options.json.write_text(json.dumps(result, indent=1, default=float) + "\n")
     print(f"\nwritten to {options.json}")
     if options.readme:

@@ -81,7 +81,8 @@ def renew(source: Path, page: Path = HERE / "README.md") -> None:
 def renew_profile(source: Path, page: Path = HERE / "README.md") -> None:
     """Replace the profile of a page by that of a run."""
     result = json.loads(source.read_text(encoding="utf-8"))
-    _replace(page, PROFILE_BEGIN, PROFILE_END, markdown(result["machine"], result["tables"]))
+    tables = markdown(result["machine"], result["tables"])
+    _replace(page, PROFILE_BEGIN, PROFILE_END, "\n\n".join([*result["words"], tables]))
 
 
 if __name__ == "__main__":
