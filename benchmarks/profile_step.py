@@ -328,8 +328,8 @@ def in_words(dtype: str, found: dict[str, Any]) -> str:
     text = (
         f"In {dtype} the engine is {above['whole']:.2f}x above the floor. Of that, {outside:.2f}x "
         f"is work that the floor leaves out (symbols), and {above['rest']:.2f}x the step itself "
-        f"with the ends of sequences. The step executes {engine[madds] / floor[madds]:.2f} times the "
-        f"floor's multiply-adds, {engine['divisions'] / floor['divisions']:.2f} times its "
+        f"with the ends of sequences. The step executes {engine[madds] / floor[madds]:.2f} times "
+        f"the floor's multiply-adds, {engine['divisions'] / floor['divisions']:.2f} times its "
         f"divisions, and {engine['instructions'] / floor['instructions']:.2f} times its "
         f"instructions; for each multiply-add it makes {memory['engine'] / engine[madds]:.2f} "
         f"vector loads and stores, the floor {memory['floor'] / floor[madds]:.2f}. By the model, "
