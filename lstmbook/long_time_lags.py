@@ -150,7 +150,7 @@ def variants_plot(row: str, store: Store) -> Plot:
         for y, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
             (won if each.success else lost).append((each.sequences if each.success else cap, y))
     low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
-    names = min(0.65, 0.06 + 0.019 * max(map(len, found)))  # their share of a phone's width
+    names = min(0.7, 0.05 + 0.0225 * max(map(len, found)))  # their share of a phone's width
     low /= (high / low) ** (names / (1 - names))
     marks: list[Mark] = [] if published is None else [Rule(x=published, label="published mean")]
     for points, label, hollow in ((won, "success", False), (lost, "none by the cap", True)):
