@@ -162,7 +162,7 @@ def variants_plot(row: str, store: Store) -> Plot:
     return Plot(
         *marks,
         x=Axis("sequences to success", scale="log", low=low, high=high),
-        y=Axis("", low=0.4, high=len(found) + 0.6, ticks=()),
+        y=Axis("", low=0.4, high=len(found) + 1.0, ticks=()),
         says=f"Successes: {'; '.join(_outcome(*each) for each in found.items())}.",
         height=max(0.3, 0.12 + 0.08 * len(found)),
     )
