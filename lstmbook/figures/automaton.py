@@ -11,11 +11,11 @@ from lstmbook.validation import as_count
 _INNER = {
     "start": (0.0, 0.0),
     "0": (1.0, 0.0),
-    "1": (2.1, 1.1),
-    "2": (2.1, -1.1),
-    "3": (3.6, 1.1),
-    "4": (4.4, -1.1),
-    "5": (5.2, 0.0),
+    "1": (2.1, 1.45),
+    "2": (2.1, -1.45),
+    "3": (3.7, 1.45),
+    "4": (4.7, -1.45),
+    "5": (5.3, 0.0),
     "end": (6.1, 0.0),
 }
 
@@ -25,7 +25,7 @@ def places(embedded: bool = True) -> dict[str, tuple[float, float]]:
     if not embedded:
         return dict(_INNER)
     found = {"start": (-2.2, 0.0), "branch": (-1.2, 0.0)}
-    for branch, up in (("T", 2.5), ("P", -2.5)):
+    for branch, up in (("T", 2.75), ("P", -2.75)):
         found |= {f"{branch}: {name}": (x, y + up) for name, (x, y) in _INNER.items()}
     return {**found, "last": (7.2, 0.0), "end": (8.2, 0.0)}
 
@@ -57,14 +57,14 @@ def drawn_automaton(string: str, t: int, embedded: bool = True) -> Plot:
     x1, y1, x2, y2 = np.array([(*at[a], *at[b]) for a, _, b in arcs]).T
     x, y = np.array(list(at.values())).T
     may = " or ".join(sorted(grammar.get(here, {}))) or "nothing"
-    top = 5.4 if embedded else 2.9
+    top = 6.05 if embedded else 3.3
     return Plot(
         Edges(x1, y1, x2, y2, np.array(value), 1.0, [s for _, s, _ in arcs], max_width=5),
         Nodes(x, y, value=[1.0 if name == here else 0.0 for name in at], size=8.0),
         Text([float(x.min())], [top - 0.3], [f"read: {string[:t] or '-'}"], anchor="start"),
         x=Axis(low=float(x.min()) - 0.5, high=float(x.max()) + 0.5),
-        y=Axis(low=-4.1 if embedded else -1.6, high=top),
+        y=Axis(low=-4.65 if embedded else -2.0, high=top),
         frame=False,
-        height=0.95 if embedded else 0.5,
+        height=1.0 if embedded else 0.5,
         says=f"After {string[:t] or 'nothing'}: next comes {may}.",
     )
