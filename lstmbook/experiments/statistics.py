@@ -139,18 +139,23 @@ class Milestone:
     median: float
 
 
+OTHER_COUNTS = frozenset({"epochs", "hidden units"})
+"""Whole numbers that a trial notes beside its milestones and that count no sequences."""
+
+
 def milestones(reached: Iterable[Mapping[str, Any]]) -> tuple[Milestone, ...]:
     """Return the milestones that some of the trials had reached, by their names.
 
     Parameters
     ----------
     reached
-        Of each trial: name to number of sequences; what is no number is left out.
+        Of each trial: name to number of sequences; what else a trial notes, a share or one of
+        `OTHER_COUNTS`, is left out.
     """
     found: dict[str, list[int]] = {}
     for trial in reached:
         for name, sequences in trial.items():
-            if isinstance(sequences, int):
+            if isinstance(sequences, int) and name not in OTHER_COUNTS:
                 found.setdefault(name, []).append(sequences)
     # 90 % right before 100 %; larger errors are reached before smaller ones
     order = sorted(found, key=lambda name: (len(name), name))

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbook.experiments.designs import Published
-from lstmbook.experiments.statistics import VERDICTS, bootstrap, summarize, verdict, wilson
+from lstmbook.experiments.statistics import (
+    VERDICTS,
+    bootstrap,
+    milestones,
+    summarize,
+    verdict,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +114,8 @@ TEN = tuple(range(95, 105))
 def test_the_verdict(published, results, word):
     assert word in VERDICTS
     assert verdict(published, results) == word
+
+
+def test_what_counts_no_sequences_is_no_milestone():
+    noted = {"90% of strings predicted": 512, "hidden units": 5, "epochs": 9, "share": 0.5}
+    assert [each.name for each in milestones([noted])] == ["90% of strings predicted"]
