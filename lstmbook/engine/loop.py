@@ -195,7 +195,8 @@ def run_trials(
     keep_weights
         Whether results hold the final weights.
     on_compile
-        Called with a line of text when a loop has to be compiled.
+        Called with a line of text when a loop has to be compiled, and with an empty one when
+        it runs.
 
     Raises
     ------
@@ -214,11 +215,14 @@ def run_trials(
             keep_weights=keep_weights,
             on_compile=on_compile,
         )
-        steps = 1000
+        steps, tell = 1000, on_compile
         while loop.at_work:
             started = time.perf_counter()
             loop.advance(steps)
             took = time.perf_counter() - started
+            if tell is not None:
+                tell("")
+                tell = None
             for member, result in loop.ended():
                 yield members[member], result
             steps = int(np.clip(steps * slice_seconds / max(took, 1e-6), 100, 4 * steps))

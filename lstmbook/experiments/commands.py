@@ -84,14 +84,17 @@ def _variants(table: str, rows: str | None) -> list[Design]:
     """Return the variants of a table's rows, or of some of them."""
     from lstmbook.experiments.variants import studies
 
-    found = {each.row.partition("/")[2]: each for each in studies(table)}
+    found: dict[str, list[Design]] = {}
+    for study in studies(table):
+        known = found.setdefault(study.row.partition("/")[2], [])
+        known += [variant.design for variant in study.variants]
     wanted = list(found) if rows is None else [each.strip() for each in rows.split(",")]
     for row in wanted:
         if row not in found:
             raise ValueError(
                 f"row is {row!r}; {table} has variants of {', '.join(found) or 'no row'}"
             )
-    return [variant.design for row in wanted for variant in found[row].variants]
+    return [each for row in wanted for each in found[row]]
 
 
 def _report(
@@ -254,7 +257,7 @@ def _opened(store: Path | None, archived: bool) -> Store:
 def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
     """Show a run's progress: a bar on a terminal, a line at each tenth elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
     console = Console()
@@ -271,7 +274,8 @@ def _shown(name: str) -> Iterator[Callable[[Progress], None]]:
         yield line
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bar(*columns, TextColumn("{task.fields[pace]}"), console=console) as bar:
+    more = (TimeElapsedColumn(), TextColumn("{task.fields[pace]}"))  # it runs while compiling
+    with Bar(*columns, *more, console=console) as bar:
         shown = bar.add_task(name, total=None, pace="")
         yield lambda at: bar.update(shown, completed=at.done, total=at.total, pace=_pace(at))
 

@@ -132,6 +132,17 @@ def test_what_is_kept_is_not_run_again(readable, tmp_path, monkeypatch):
         assert store.count() == 8
 
 
+def test_compiling_is_told_and_its_end_too(compiled, monkeypatch):
+    from lstmbook.engine import compiled as cache
+
+    monkeypatch.setattr(cache, "is_compiled", lambda kernel: False)
+    seen = []
+    run(compiled, trials=2, jobs=1, progress=seen.append)
+    doing = [each.doing for each in seen]
+    assert doing[1].startswith("compiling the trial loop for")
+    assert doing[2:] == [""] * 3
+
+
 def in_a_notebook(monkeypatch):
     """Return a learner as a notebook has it: in __main__, which other processes cannot import."""
 
