@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lstmbook import cli
-from lstmbook.experiments import designs, variants
+from lstmbook.experiments import commands, designs, variants
 from lstmbook.experiments.report import report
 from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Record, Store
@@ -102,6 +102,13 @@ def test_the_command_runs_and_shows_variants(monkeypatch, compiled, tmp_path):
     wrong = lstmbook("reproduce", "table2", "--variants", "--rows", "q7", "--store", store)
     assert wrong.exit_code == 2
     assert "row is 'q7'" in wrong.output
+
+
+def test_a_row_may_have_several_studies_and_the_command_runs_them_all():
+    of_row = [each for each in variants.studies("table2") if each.row == "table2/q1000-p1000"]
+    assert len(of_row) == 2
+    asked = commands._variants("table2", "q1000-p1000")
+    assert asked == [variant.design for study in of_row for variant in study.variants]
 
 
 def test_milestones_stand_in_a_table_and_in_columns(compiled):
