@@ -10,15 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Sequence as PythonSequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from types import ModuleType
-from typing import Literal
 
 import numpy as np
 
 from lstmbook.protocols import Learner, Outcome, Task
+from lstmbook.remedies.bookkeeping import Account, compiled_loops
 from lstmbook.remedies.bptt_net import BPTTNet
 from lstmbook.remedies.chunker import Chunker, OnlineNet
 from lstmbook.remedies.layered_net import LayeredNet, matrices
@@ -26,7 +25,7 @@ from lstmbook.remedies.rtrl_net import RTRLNet
 from lstmbook.sequences import BoolArray, IntArray
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomMiddle, TwoSequences
-from lstmbook.validation import Array, as_count
+from lstmbook.validation import Array
 
 CHUNK = 1024
 """About how many sequences are presented between two looks at the trials."""
@@ -73,6 +72,45 @@ def _unsupported_pair(task: Task, learner: Chunker) -> str | None:
     return None
 
 
+def _laid_out(net: LayeredNet, weights: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the weights of a net with one hidden unit as the loops read them.
+
+    What the net lacks is 0.
+
+    Returns
+    -------
+    into_h
+        Into the hidden unit, shape (n_inputs + 2,): from the inputs, from itself, and the bias.
+    from_x
+        The shortcuts, shape (n_inputs, n_outputs).
+    from_h, bias
+        Into the outputs from the hidden unit, and their biases, shape (n_outputs,).
+    """
+    n = net.n_inputs
+    W_h, W_k = matrices(net, weights)
+    into_h = np.zeros(n + 2)
+    into_h[: W_h.shape[1]] = W_h[0]
+    from_x, bias = np.zeros((n, net.n_outputs)), np.zeros(net.n_outputs)
+    if net.shortcuts:
+        from_x[:] = W_k[:, 1 : 1 + n].T
+    if net.output_biases:
+        bias[:] = W_k[:, -1]
+    return into_h, from_x, W_k[:, 0].copy(), bias
+
+
+def _put_back(
+    net: LayeredNet, weights: Array, into_h: Array, from_x: Array, from_h: Array, bias: Array
+) -> None:
+    """Write what `_laid_out` returned to where it came from."""
+    W_h, W_k = matrices(net, weights)
+    W_h[0] = into_h[: W_h.shape[1]]
+    W_k[:, 0] = from_h
+    if net.shortcuts:
+        W_k[:, 1 : 1 + net.n_inputs] = from_x.T
+    if net.output_biases:
+        W_k[:, -1] = bias
+
+
 @dataclass
 class _Lanes:
     """Numbers of the nets of some trials side by side: the last axis is the trial.
@@ -96,28 +134,15 @@ class _Lanes:
     @classmethod
     def of(cls, nets: list[RTRLNet | BPTTNet]) -> _Lanes:
         """Lay the weights of nets of the same shape side by side; what a net lacks is 0."""
-        n, m = nets[0].net.n_inputs, len(nets)
-        lanes = cls(np.zeros((n + 2, m)), np.zeros((n, n, m)), np.zeros((n, m)), np.zeros((n, m)))
-        for i, each in enumerate(nets):
-            W_h, W_k = matrices(each.net, each.weights)
-            lanes.into_h[: W_h.shape[1], i] = W_h[0]
-            lanes.from_h[:, i] = W_k[:, 0]
-            if each.net.shortcuts:
-                lanes.from_x[:, :, i] = W_k[:, 1 : 1 + n].T
-            if each.net.output_biases:
-                lanes.bias[:, i] = W_k[:, -1]
-        return lanes
+        laid_out = [_laid_out(each.net, each.weights) for each in nets]
+        stacked = (np.stack(same, axis=-1) for same in zip(*laid_out, strict=True))
+        return cls(*map(np.ascontiguousarray, stacked))
 
     def back(self, nets: list[RTRLNet | BPTTNet]) -> None:
         """Give every net its weights back."""
         for i, each in enumerate(nets):
-            W_h, W_k = matrices(each.net, each.weights)
-            W_h[0] = self.into_h[: W_h.shape[1], i]
-            W_k[:, 0] = self.from_h[:, i]
-            if each.net.shortcuts:
-                W_k[:, 1 : 1 + each.net.n_inputs] = self.from_x[:, :, i].T
-            if each.net.output_biases:
-                W_k[:, -1] = self.bias[:, i]
+            mine = (part[..., i] for part in (self.into_h, self.from_x, self.from_h, self.bias))
+            _put_back(each.net, each.weights, *mine)
 
     def kept(self, staying: BoolArray) -> _Lanes:
         """Return the lanes of the trials that go on."""
@@ -141,57 +166,38 @@ def _rates(nets: list[RTRLNet | BPTTNet]) -> _Lanes:
 
 
 @dataclass
-class _Progress:
-    """What a judge and an error curve know of one trial."""
+class _Runs:
+    """The judge of a trial's sequences, as `RunOfRight` has it: many at a time.
+
+    Attributes
+    ----------
+    criterion
+        When a trial has succeeded.
+    run
+        How many sequences have been right in a row, up to now.
+    """
 
     criterion: RunOfRight
-    cap: int
-    window: int
-    curve: list[Array] = field(default_factory=list)
-    left: Array = field(default_factory=lambda: np.zeros(0))
-    presented: int = 0
     run: int = 0
-    ending: Literal["success", "cap", "diverged"] | None = None
-    sequences: int = 0
-    seconds: float = 0.0
 
-    def see(self, losses: Array, errors: Array) -> None:
-        """Take note of the sequences of a chunk, each of shape (n,), until the trial ends."""
-        n = min(len(losses), self.cap - self.presented)
-        broken = np.flatnonzero(~np.isfinite(errors[:n]))
-        stop = int(broken[0]) if len(broken) else n
-        wrong = np.flatnonzero(~(errors[:stop] < self.criterion.tolerance))
+    def see(self, errors: Array) -> tuple[int, int] | None:
+        """Judge the next sequences by their largest errors, shape (n,).
+
+        Returns
+        -------
+        success
+            None, or after how many of them success is seen, and which one is counted.
+        """
+        stop = len(errors)
+        wrong = np.flatnonzero(~(errors < self.criterion.tolerance))
         begins = np.concatenate([[-self.run], wrong + 1])
         reached = begins + self.criterion.run - 1
-        won = np.flatnonzero(reached < np.concatenate([wrong, [stop]]))
-        if len(won):
-            first, last = int(begins[won[0]]) + 1, int(reached[won[0]]) + 1
-            counted = first if self.criterion.counted == "first" else last
-            self.ending, self.sequences = "success", self.presented + counted
-            stop = last
-        elif len(broken):
-            self.ending, self.sequences = "diverged", self.presented + stop + 1
-        elif self.presented + stop >= self.cap:
-            self.ending, self.sequences = "cap", self.cap
         self.run = stop - int(begins[-1])
-        self.presented += stop
-        self.left = np.concatenate([self.left, losses[:stop]])
-        full = len(self.left) // self.window * self.window
-        self.curve.append(self.left[:full].reshape(-1, self.window).mean(axis=1))
-        self.left = self.left[full:]
-
-    def outcome(self, seed: int | None) -> Outcome:
-        """Return how the trial ended."""
-        if self.ending is None:
-            raise ValueError("ending is None; the trial has not ended")
-        return Outcome(
-            ending=self.ending,
-            sequences=self.sequences,
-            errors=np.concatenate(self.curve),
-            window=self.window,
-            seconds=self.seconds,
-            seed=seed,
-        )
+        won = np.flatnonzero(reached < np.concatenate([wrong, [stop]]))
+        if not len(won):
+            return None
+        first, last = int(begins[won[0]]) + 1, int(reached[won[0]]) + 1
+        return last, first if self.criterion.counted == "first" else last
 
 
 def run_trials(
@@ -238,46 +244,46 @@ def run_trials(
     ImportError
         If Numba is not installed.
     """
-    cap = as_count("max_sequences", max_sequences, at_least=1)
-    window = as_count("window", window, at_least=1)
-    nets = list(learners)
+    nets, accounts = list(learners), [Account(max_sequences, window) for _ in learners]
     _check(task, nets, len(rngs), None if seeds is None else len(seeds))
     if not nets:
         return []
-    loop = _loop(nets[0])
-    lanes = _Lanes.of(nets)
-    rates = _rates(nets)
+    loop, lanes, rates, steps = _loop(nets[0]), _Lanes.of(nets), _rates(nets), _steps(task)
+    judges = [_Runs(_criterion(task)) for _ in nets]
     running = list(range(len(nets)))
-    trials = [_Progress(_criterion(task), cap, window) for _ in nets]
-    steps = _steps(task)
     while running:
         began = time.perf_counter()
         is_y = np.stack([rngs[i].integers(2, size=CHUNK) for i in running], axis=1)
-        losses, errors = np.empty(is_y.shape), np.empty(is_y.shape)
-        rate_h, rate_x, rate_k, rate_b = rates.flat()
-        loop(
-            *lanes.flat(),
-            rate_h,
-            rate_x[0],
-            rate_k,
-            rate_b,
-            is_y.astype(np.float64),
-            *steps,
-            losses,
-            errors,
-        )
+        losses, errors = _present(loop, lanes, rates, is_y, steps)
         took = (time.perf_counter() - began) / len(running)
         for lane, i in enumerate(running):
-            trials[i].seconds += took
-            trials[i].see(losses[:, lane], errors[:, lane])
+            accounts[i].seconds += took
+            accounts[i].see(losses[:, lane], errors[:, lane], judges[i].see)
         lanes.back([nets[i] for i in running])
-        staying = np.array([trials[i].ending is None for i in running])
+        staying = np.array([accounts[i].ending is None for i in running])
         if not staying.all():
             lanes, rates = lanes.kept(staying), rates.kept(staying)
-            running = [i for i in running if trials[i].ending is None]
+            running = [i for i in running if accounts[i].ending is None]
         if progress is not None and running:
-            progress(trials[running[0]].presented)
-    return [trial.outcome(None if seeds is None else seeds[i]) for i, trial in enumerate(trials)]
+            progress(accounts[running[0]].presented)
+    return [each.outcome(None if seeds is None else seeds[i]) for i, each in enumerate(accounts)]
+
+
+def _present(
+    loop: Callable[..., None], lanes: _Lanes, rates: _Lanes, is_y: IntArray, steps: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Present sequences; return the loss and the largest error of each, in the shape of `is_y`."""
+    losses, errors = np.empty(is_y.shape), np.empty(is_y.shape)
+    rate_h, rate_x, rate_k, rate_b = rates.flat()
+    loop(
+        *lanes.flat(),
+        *(rate_h, rate_x[0], rate_k, rate_b),
+        is_y.astype(np.float64),
+        *steps,
+        losses,
+        errors,
+    )
+    return losses, errors
 
 
 def _check(
@@ -322,25 +328,24 @@ def run_chunker(
     ImportError
         If Numba is not installed.
     """
-    cap = as_count("max_sequences", max_sequences, at_least=1)
-    window = as_count("window", window, at_least=1)
+    account = Account(max_sequences, window)
     why = unsupported(task, learner)
     if why is not None:
         raise ValueError(f"learner cannot be run here: {why}")
-    trial = _Progress(_criterion(task), cap, window)
-    a, c = _Weights.of(learner.automatizer), _Weights.of(learner.chunker)
-    kept = (learner.automatizer.depth + 1, 3)
+    judge, a, c = _Runs(_criterion(task)), learner.automatizer, learner.chunker
+    weights_a, weights_c = _laid_out(a.net, a.weights), _laid_out(c.net, c.weights)
+    kept = (a.depth + 1, 3)
     standing = (
         *(np.zeros(shape) for _ in range(2) for shape in (kept, 3)),
         *(np.zeros(task.n_outputs) for _ in range(2)),
     )
-    while trial.ending is None:
+    while account.ending is None:
         began = time.perf_counter()
         codes = _codes(task, rng)
         losses, errors = np.empty(len(codes)), np.empty(len(codes))
         learner.passed += _loops().chunk(
-            *a.arrays,
-            *c.arrays,
+            *(*weights_a, _rates_of(a)),
+            *(*weights_c, _rates_of(c)),
             *standing,
             learner.threshold,
             learner.reset,
@@ -349,13 +354,20 @@ def run_chunker(
             losses,
             errors,
         )
-        trial.seconds += time.perf_counter() - began
-        trial.see(losses, errors)
+        account.seconds += time.perf_counter() - began
+        account.see(losses, errors, judge.see)
         if progress is not None:
-            progress(trial.presented)
-    a.back(learner.automatizer)
-    c.back(learner.chunker)
-    return trial.outcome(seed)
+            progress(account.presented)
+    _put_back(a.net, a.weights, *weights_a)
+    _put_back(c.net, c.weights, *weights_c)
+    return account.outcome(seed)
+
+
+def _rates_of(online: OnlineNet) -> Array:
+    """Return the rates of a chunker's net as the loop reads them: 0 for what it lacks."""
+    net = online.net
+    has = np.array([net.hidden_biases, net.shortcuts, net.output_biases, True])
+    return np.asarray(online.learning_rate * has)
 
 
 def _codes(task: TwoSequences | RandomMiddle, rng: np.random.Generator) -> IntArray:
@@ -372,40 +384,6 @@ def _codes(task: TwoSequences | RandomMiddle, rng: np.random.Generator) -> IntAr
     return codes
 
 
-@dataclass
-class _Weights:
-    """The weights and rates of a chunker's net as the loop reads them."""
-
-    arrays: tuple[Array, Array, Array, Array, Array]
-
-    @classmethod
-    def of(cls, online: OnlineNet) -> _Weights:
-        """Lay a net's weights out; what it lacks is 0 and has a rate of 0."""
-        net, n = online.net, online.net.n_inputs
-        W_h, W_k = matrices(net, online.weights)
-        into_h = np.zeros(n + 2)
-        into_h[: W_h.shape[1]] = W_h[0]
-        from_x, bias = np.zeros((n, net.n_outputs)), np.zeros(net.n_outputs)
-        if net.shortcuts:
-            from_x[:] = W_k[:, 1 : 1 + n].T
-        if net.output_biases:
-            bias[:] = W_k[:, -1]
-        has = np.array([net.hidden_biases, net.shortcuts, net.output_biases, True])
-        return cls((into_h, from_x, W_k[:, 0].copy(), bias, online.learning_rate * has))
-
-    def back(self, online: OnlineNet) -> None:
-        """Give the net its weights back."""
-        net, n = online.net, online.net.n_inputs
-        W_h, W_k = matrices(net, online.weights)
-        into_h, from_x, from_h, bias, _ = self.arrays
-        W_h[0] = into_h[: W_h.shape[1]]
-        W_k[:, 0] = from_h
-        if net.shortcuts:
-            W_k[:, 1 : 1 + n] = from_x.T
-        if net.output_biases:
-            W_k[:, -1] = bias
-
-
 def _criterion(task: TwoSequences | RandomMiddle) -> RunOfRight:
     if not isinstance(task.criterion, RunOfRight):
         raise ValueError("task has a criterion that is not a run of right sequences")
@@ -420,13 +398,7 @@ def _steps(task: TwoSequences | RandomMiddle) -> tuple[int, int]:
 
 @cache
 def _loops() -> ModuleType:
-    try:
-        return import_module("lstmbook.remedies.loops")
-    except ModuleNotFoundError as problem:
-        raise ImportError(
-            f"{problem.name} is not installed; compiled trials need the extra: "
-            "pip install 'lstmbook[engine]'"
-        ) from problem
+    return compiled_loops("loops")
 
 
 def _loop(learner: RTRLNet | BPTTNet) -> Callable[..., None]:

@@ -12,20 +12,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from lstmbook.protocols import Learner, Outcome, Task
+from lstmbook.remedies.bookkeeping import Account, compiled_loops
 from lstmbook.remedies.cascade_correlation import RecurrentCascadeCorrelation, TrainingSet
 from lstmbook.remedies.elman import ElmanNet
 from lstmbook.remedies.layered_net import matrices
 from lstmbook.remedies.rtrl_net import RTRLNet
 from lstmbook.sequences import Batch, BoolArray, IntArray
 from lstmbook.tasks.reber import ALPHABET, EmbeddedReber, possible_next
-from lstmbook.validation import Array, as_count
+from lstmbook.validation import Array
 
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
 """Milestones: these shares of the strings of both sets."""
@@ -285,18 +285,42 @@ class _Cascade:
 
 @dataclass
 class _Course:
-    """What is noted on the way of a trial."""
+    """A trial under way, and what is noted of it.
 
+    Attributes
+    ----------
+    added
+        Of Recurrent Cascade-Correlation, after how many sequences each unit was added.
+    """
+
+    task: EmbeddedReber
     strings: _Strings
-    losses: list[Array] = field(default_factory=list)
+    net: _Net
+    account: Account
     milestones: dict[str, Any] = field(default_factory=dict)
     most: float = 0.0
+    added: list[int] = field(default_factory=list)
 
-    def solved(self, outputs: Array, presented: int) -> bool:
+    def go_on(self, rng: np.random.Generator) -> None:
+        """Present strings until something else is due: the criterion, an epoch's end or the cap."""
+        now, epoch, every = self.account.presented, len(self.task.training), self.task.every
+        due = min(every - now % every, epoch - now % epoch, self.account.max_sequences - now)
+        losses = self.net.present(rng.integers(epoch, size=due))
+        self.account.see(losses, losses, self._judge)
+        units = len(self.net.compiled.units) if isinstance(self.net, _Cascade) else 0
+        if units > len(self.added) and self.account.ending != "diverged":
+            self.added.append(self.account.presented)
+
+    def _judge(self, losses: Array) -> tuple[int, int] | None:
+        """Try the criterion where it is due; the strings just presented do not matter for it."""
+        n, after = len(losses), self.account.presented + len(losses)
+        return (n, n) if n and after % self.task.every == 0 and self._solved(after) else None
+
+    def _solved(self, presented: int) -> bool:
         """Take note of the strings that are predicted; return whether all are."""
         of = self.strings
         right = np.empty((len(of.starts) - 1, 2), dtype=np.bool_)
-        _loops().tell(outputs, of.possible, of.starts, right, of.second, of.other)
+        _loops().tell(self.net.outputs(), of.possible, of.starts, right, of.second, of.other)
         predicted, remembered = (float(share) for share in right.mean(axis=0))
         for share in SHARES:
             if predicted >= share:
@@ -308,13 +332,6 @@ class _Course:
         self.milestones["share of strings predicted at the end"] = predicted
         self.milestones["share of second symbols remembered at the end"] = remembered
         return bool(right[:, 0].all())
-
-    def curve(self, window: int) -> Array:
-        """Return the mean loss of each full window."""
-        losses = np.concatenate(self.losses)
-        full = len(losses) // window * window
-        found: Array = losses[:full].reshape(-1, window).mean(axis=1)
-        return found
 
 
 def run_reber_trial(
@@ -357,55 +374,25 @@ def run_reber_trial(
     ImportError
         If Numba is not installed.
     """
-    cap = as_count("max_sequences", max_sequences, at_least=1)
-    window = as_count("window", window, at_least=1)
+    account = Account(max_sequences, window)
     why = unsupported(task, learner)
     if why is not None:
         raise ValueError(f"learner cannot be run here: {why}")
     began = time.perf_counter()
     strings = _Strings.of(task.training, task.test)
-    net, course = _at_work(task, learner, strings), _Course(strings)
-    ending: Literal["success", "cap", "diverged"] = "cap"
-    sequences = presented = 0
-    added: list[int] = []
-    while presented < cap:
-        picks = rng.integers(len(task.training), size=_together(task, presented, cap))
-        losses = net.present(picks)
-        broken = np.flatnonzero(~np.isfinite(losses))
-        if len(broken):
-            course.losses.append(losses[: broken[0]])
-            ending, sequences = "diverged", presented + int(broken[0]) + 1
-            break
-        course.losses.append(losses)
-        presented += len(picks)
-        if isinstance(net, _Cascade) and len(net.compiled.units) > len(added):
-            added.append(presented)
-        if presented % task.every == 0 and course.solved(net.outputs(), presented):
-            ending = "success"
-            break
+    course = _Course(task, strings, _at_work(task, learner, strings), account)
+    while account.ending is None:
+        course.go_on(rng)
         if progress is not None:
-            progress(presented)
-    net.back()
+            progress(account.presented)
+    course.net.back()
+    milestones = course.milestones
     if isinstance(learner, RecurrentCascadeCorrelation):
-        course.milestones["hidden units"] = len(learner.units)
-        course.milestones["epochs"] = learner.epochs
-        course.milestones["units added"] = added
-    outcome = Outcome(
-        ending=ending,
-        sequences=sequences or presented,
-        errors=course.curve(window),
-        window=window,
-        seconds=time.perf_counter() - began,
-        seed=seed,
-    )
-    return outcome, course.milestones
-
-
-def _together(task: EmbeddedReber, presented: int, cap: int) -> int:
-    """Return how many strings to present before something else is due."""
-    epoch = len(task.training)
-    left = (task.every - presented % task.every, epoch - presented % epoch, cap - presented)
-    return min(left)
+        milestones["hidden units"] = len(learner.units)
+        milestones["epochs"] = learner.epochs
+        milestones["units added"] = course.added
+    account.seconds = time.perf_counter() - began
+    return account.outcome(seed), milestones
 
 
 def _at_work(task: EmbeddedReber, learner: Learner, strings: _Strings) -> _Net:
@@ -420,10 +407,4 @@ def _at_work(task: EmbeddedReber, learner: Learner, strings: _Strings) -> _Net:
 
 @cache
 def _loops() -> ModuleType:
-    try:
-        return import_module("lstmbook.remedies.reber_loops")
-    except ModuleNotFoundError as problem:
-        raise ImportError(
-            f"{problem.name} is not installed; compiled trials need the extra: "
-            "pip install 'lstmbook[engine]'"
-        ) from problem
+    return compiled_loops("reber_loops")
