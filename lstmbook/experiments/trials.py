@@ -116,6 +116,20 @@ def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
     return trial if unsupported(trial) is None else None
 
 
+def trial_of(design: Design, seed: int, dtype: str) -> Trial:
+    """Return a trial for the compiled engine.
+
+    Raises
+    ------
+    ValueError
+        If only the reference can run it.
+    """
+    trial = engine_trial(design, seed, dtype)
+    if trial is None:
+        raise ValueError(f"{design.name} cannot run in the engine")
+    return trial
+
+
 def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
     """Run jobs and yield their records as they end.
 
@@ -143,12 +157,7 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
 def _in_engine(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     from lstmbook.engine.loop import run_trials
 
-    trials = []
-    for each in jobs:
-        trial = engine_trial(each.design, each.seed, each.dtype)
-        if trial is None:
-            raise ValueError(f"{each.design.name} cannot run in the engine")
-        trials.append(trial)
+    trials = [trial_of(each.design, each.seed, each.dtype) for each in jobs]
     started = time.perf_counter()
     for i, result in run_trials(trials, on_compile=tell):
         yield _record(

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from lstmbook.engine import Trial, run_trials
-from lstmbook.lstm import Topology, as_weights
-from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.long_time_lags import RandomDistractors
+from lstmbook.experiments.designs import design
+from lstmbook.experiments.recipes import ReberSets
+from lstmbook.experiments.trials import trial_of
+from lstmbook.lstm import as_weights
 from lstmbook.tasks.reber import EmbeddedReber
 from lstmbook.trained.stored import Trained
 
-REBER_NET = Topology(7, 7, (2, 2, 2), shortcuts=True, output_gate_biases=True, output_biases=True)
+REBER = "table3/lstm-3x2-rate0.5"
 """TR's net of experiment 2: three blocks of two cells, inputs also feed outputs."""
 
-DISTRACTORS_NET = Topology(54, 2, (1, 1), recurrent="none")
-"""A net of experiment 1c for p = 50: two cells, nothing fed back."""
+DISTRACTORS = "table2/q50-p50"
+"""A net of experiment 1c: two cells, nothing fed back."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,31 @@ class Recipe:
     ----------
     task
         The task in words.
-    trial
-        The trial.
+    row
+        The row of a published table that it is a trial of.
+    seed
+        Its seed.
     ending
         How it must end.
     """
 
     task: str
-    trial: Trial
+    row: str
+    seed: int
     ending: str = "success"
+
+    @property
+    def trial(self) -> Trial:
+        """The trial."""
+        return trial_of(design(self.row), self.seed, "float64")
+
+
+RECIPES = {
+    "distractors": Recipe("experiment 1c, q = 50, p = 50", DISTRACTORS, seed=0),
+    "reber": Recipe("embedded Reber grammar, first pair of sets", REBER, seed=5),
+    "reber-stuck": Recipe("embedded Reber grammar, second pair of sets", REBER, 11, ending="cap"),
+}
+"""The stored networks by name."""
 
 
 def reber_task(number: int = 0) -> EmbeddedReber:
@@ -44,31 +59,10 @@ def reber_task(number: int = 0) -> EmbeddedReber:
 
     The pairs are those of the published table's rows: ten successive seeds share one.
     """
-    return EmbeddedReber.draw(np.random.default_rng([number, 3]))
-
-
-def _reber(seed: int) -> Trial:
-    return Trial(
-        reber_task(seed // 10),
-        REBER_NET,
-        learning_rate=0.5,
-        seed=seed,
-        max_sequences=200_000,
-        output_gate_bias=(-1.0, -2.0, -3.0),
-    )
-
-
-def _distractors() -> Trial:
-    task = RandomDistractors(q=50, p=50, criterion=RunOfRight(tolerance=0.2, run=1000))
-    return Trial(task, DISTRACTORS_NET, learning_rate=0.01, seed=0, max_sequences=600_000)
-
-
-RECIPES = {
-    "distractors": Recipe("experiment 1c, q = 50, p = 50", _distractors()),
-    "reber": Recipe("embedded Reber grammar, first pair of sets", _reber(5)),
-    "reber-stuck": Recipe("embedded Reber grammar, second pair of sets", _reber(11), ending="cap"),
-}
-"""The stored networks by name."""
+    sets = design(REBER).task
+    if not isinstance(sets, ReberSets):
+        raise TypeError(f"{REBER} has the task {sets!r}; it must have pairs of sets")
+    return sets.task(number * sets.seeds_per_set)
 
 
 def make(name: str, max_sequences: int | None = None) -> Trained:
