@@ -15,6 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from lstmbook.validation import Array, as_array
+
 Function = Callable[..., Any]
 START, END = "# solution", "# end solution"
 GAP = "...  # your code here"
@@ -142,3 +146,49 @@ def check(id: str, answer: Function) -> None:
             "Does the function return what its description says?"
         ) from problem
     print(f"{id}: correct.")
+
+
+def given_array(what: str, answer: Any, shape: tuple[int, ...]) -> Array:
+    """Return what a reader's function gave as an array of this shape, with finite entries.
+
+    Parameters
+    ----------
+    what
+        What the message calls it: a call such as "far_error(w, 3)", or "the answer for n = 3".
+
+    Raises
+    ------
+    AssertionError
+        If it is no such array.
+    """
+    try:
+        return as_array(what, answer, shape)
+    except (TypeError, ValueError) as problem:
+        raise AssertionError(str(problem)) from None
+
+
+def given_number(what: str, answer: Any) -> float:
+    """Return what a reader's function gave as a number.
+
+    Raises
+    ------
+    AssertionError
+        If it is none.
+    """
+    if np.shape(answer) or np.asarray(answer).dtype.kind not in "biuf":
+        raise AssertionError(f"{what} must be a number, not {answer!r}")
+    return float(answer)
+
+
+def given_count(what: str, answer: Any) -> int:
+    """Return what a reader's function gave as a whole number; 3.0 is one.
+
+    Raises
+    ------
+    AssertionError
+        If it is none.
+    """
+    found = given_number(what, answer)
+    if not found.is_integer():
+        raise AssertionError(f"{what} is {found:g}; it must be a whole number")
+    return int(found)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from lstmbook.abuse import Plateau, PlateauWatch
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array, given_number
 from lstmbook.squashing import h, logistic
 from lstmbook.validation import Array
 
@@ -36,11 +36,10 @@ def steps_to_saturation(drift: float, share: float) -> int:
 
 def _check_bias(bias_against_drift: Function) -> None:
     for written, q, largest in ((0.1, 100, 1.0), (-0.1, 1000, 2.0), (0.5, 50, 5.0)):
-        bias = bias_against_drift(written, q, largest)
-        assert isinstance(bias, float | int | np.floating), f"a number is needed, not {bias!r}"
-        drifted = q * abs(written) * float(logistic(float(bias)))
+        bias = given_number("the answer", bias_against_drift(written, q, largest))
+        drifted = q * abs(written) * float(logistic(bias))
         assert math.isclose(drifted, largest, rel_tol=1e-6), (
-            f"g(net_c) = {written} for {q} steps behind a gate of bias {float(bias):.4g} makes "
+            f"g(net_c) = {written} for {q} steps behind a gate of bias {bias:.4g} makes "
             f"{drifted:.4g}, not {largest}"
         )
 
@@ -61,8 +60,7 @@ def _check_inhibition(inhibited: Function) -> None:
     rng = np.random.default_rng(0)
     for n in (2, 3, 5):
         y_out = rng.random(n)
-        found = np.asarray(inhibited(y_out.copy()), dtype=np.float64)
-        assert found.shape == (n,), f"{n} gates: the shape should be {(n,)}, not {found.shape}"
+        found = given_array(f"the answer for {n} gates", inhibited(y_out.copy()), (n,))
         first, second = np.sort(y_out)[::-1][:2]
         expected = np.where(y_out == first, first - second, 0.0)
         assert np.allclose(found, expected), (

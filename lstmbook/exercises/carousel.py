@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstmbook import carousel
-from lstmbook.book.exercises import exercise
+from lstmbook.book.exercises import exercise, given_array, given_count
 from lstmbook.validation import Array
 
 CHAPTER = "10_constant_error_carousel"
@@ -16,9 +16,7 @@ CHAPTER = "10_constant_error_carousel"
 
 def _check_half_life(half_life: Any) -> None:
     for w in (0.9, 0.99, 0.999, 0.5):
-        q = half_life(w)
-        assert q == int(q), f"half_life({w}) is {q}; it must be a whole number of steps"
-        q = int(q)
+        q = given_count(f"half_life({w})", half_life(w))
         flow = carousel.alone(w, 1.0, q + 1).flow
         assert flow[q] <= 0.5, f"half_life({w}) is {q}, but after {q} steps {flow[q]:.4f} is left"
         assert q == 0 or flow[q - 1] > 0.5, (
@@ -38,8 +36,7 @@ def half_life(w: float) -> int:
 def _check_scaled_carousel(scaled_carousel: Any) -> None:
     x = np.array([1.0, 0.0, -0.5, 0.0, 2.0])
     for w in (1.0, 2.0, -4.0):
-        y = np.asarray(scaled_carousel(x, w), dtype=np.float64)
-        assert y.shape == (6,), f"scaled_carousel(x, {w}) has shape {y.shape}; it must be (6,)"
+        y = given_array(f"scaled_carousel(x, {w})", scaled_carousel(x, w), (6,))
         net = w * y[:-1] + x
         assert np.allclose(y[1:], net / w), (
             f"w = {w}: y = {y.round(3)}, but f(net) = net / w gives {(net / w).round(3)} at steps "
@@ -81,9 +78,7 @@ def input_compromise(T: int, later: float) -> float:
 
 def _check_linear_with_marker(linear_with_marker: Any) -> None:
     T = 6
-    got = linear_with_marker(np.random.default_rng(0), T)
-    got = np.asarray(got, dtype=np.float64)
-    assert got.shape == (2,), f"linear_with_marker must return two losses, not shape {got.shape}"
+    got = given_array("the answer", linear_with_marker(np.random.default_rng(0), T), (2,))
     naive = 0.5 * (1 - 1 / T)
     assert abs(got[0] - naive) < 0.02, (
         f"without the product the loss is {got[0]:.3f}; the best weights leave about {naive:.3f}"

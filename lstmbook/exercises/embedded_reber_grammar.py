@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_number
 from lstmbook.embedded_reber_grammar import (
     length_distribution,
     next_probabilities,
@@ -24,18 +22,10 @@ from lstmbook.validation import Array
 CHAPTER = "15_embedded_reber_grammar"
 
 
-def _number(answer: Any, what: str) -> float:
-    """Return the answer as a number, or say that it is none."""
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise AssertionError(f"{what}: a number is needed, not {answer!r}") from None
-
-
 def _check_lag_at_least(lag_at_least: Function) -> None:
     for q in (6, 7, 10, 20):
         expected = 1 - length_distribution(q + 2).sum()
-        found = _number(lag_at_least(q), f"q = {q}")
+        found = given_number(f"lag_at_least({q})", lag_at_least(q))
         assert np.isclose(found, expected), (
             f"q = {q}: a string asks for a lag of at least {q} with probability {expected:.5f}, "
             f"not {found:.5f}"
@@ -55,7 +45,7 @@ def _check_known_already(known_already: Function) -> None:
     rng = np.random.default_rng(0)
     for training in (["BTBTXSETE"], [draw(EMBEDDED_REBER, rng) for _ in range(40)]):
         expected = sum(string_probability(each) for each in set(training))
-        found = _number(known_already(training), f"{len(training)} training strings")
+        found = given_number("the answer", known_already(training))
         assert np.isclose(found, expected), (
             f"{len(training)} training strings, {len(set(training))} of them different: a fresh "
             f"string is among them with probability {expected:.5f}, not {found:.5f}"
@@ -76,7 +66,8 @@ def _check_silenced(silenced: Function) -> None:
     for cell in range(stored.net.n_cells):
         flat = stored.weights.flat.copy()
         expected = _share_right(stored.net, _without(stored.net, flat, cell), strings)
-        found = _number(silenced(stored.net, stored.weights, cell, strings), f"cell {cell}")
+        answer = silenced(stored.net, stored.weights, cell, strings)
+        found = given_number(f"the answer for cell {cell}", answer)
         assert np.isclose(found, expected), (
             f"cell {cell}: with its column of W_k at zero {expected:.3f} of the strings are "
             f"predicted, not {found:.3f}"
@@ -135,7 +126,8 @@ def _check_distance(probability_error: Function) -> None:
         for string in strings_of(reber_task(number).test)[:5]:
             outputs = run(stored.net, stored.weights, string).outputs
             expected = np.abs(outputs - next_probabilities(string)).mean()
-            found = _number(probability_error(stored.net, stored.weights, string), string)
+            answer = probability_error(stored.net, stored.weights, string)
+            found = given_number(f"the answer for {string}", answer)
             assert np.isclose(found, expected), (
                 f"{name} on {string}: the outputs are {expected:.4f} off on average, not "
                 f"{found:.4f}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array, given_number
 from lstmbook.error_path_integral import grow, local_flow, path_sum, paths
 from lstmbook.recurrent_network import RecurrentNetwork, Trace, backprop, forward, random_network
 from lstmbook.validation import Array
@@ -21,13 +20,6 @@ def _run(seed: int, n: int, f: str = "tanh", scale: float = 1.5) -> tuple[Recurr
     return network, forward(network, rng.normal(size=(7, 1)))
 
 
-def _number(answer: Any) -> float:
-    """Return the answer as a float, or say that it is none."""
-    number = isinstance(answer, int | float | np.integer | np.floating)
-    assert number, f"the function must return a number; it returned {answer!r}"
-    return float(answer)
-
-
 def _check_paths_through(paths_through: Function) -> None:
     for n, lag in ((1, 4), (2, 1), (3, 4), (2, 6), (5, 3)):
         network, trace = _run(0, n)
@@ -36,7 +28,7 @@ def _check_paths_through(paths_through: Function) -> None:
         for step in range(lag + 1):
             expected[step] = (found.units[:, step] == 0).sum()
         for step in range(lag + 1):
-            answer = _number(paths_through(n, lag, step))
+            answer = given_number("the answer", paths_through(n, lag, step))
             assert answer == expected[step], (
                 f"with n={n} units, lag={lag} and v=0, k={n - 1}, unit 0 lies on {expected[step]} "
                 f"paths at time s+{step}; paths_through({n}, {lag}, {step}) says {answer:g}"
@@ -63,7 +55,7 @@ def _check_walks(living_paths: Function) -> None:
         for k, v in ((0, n - 1), (n - 1, 0), (0, 0)):
             found = paths(sparse, trace, k=k, v=v, s=1, t=lag + 1)
             expected = int((found.product != 0).sum())
-            answer = _number(living_paths(W, k, v, lag))
+            answer = given_number("the answer", living_paths(W, k, v, lag))
             assert answer == expected, (
                 f"for k={k}, v={v}, lag={lag} and the connections\n{(W != 0).astype(int)}\n"
                 f"{expected} of {len(found)} paths have a product other than 0, not {answer:g}"
@@ -84,7 +76,7 @@ def _check_flow_from_backprop(flow_from_backprop: Function) -> None:
         network, trace = _run(seed, n, f)
         for k, v, s, t in ((0, 1, 2, 6), (n - 1, 0, 3, 4), (1, 1, 1, 7)):
             expected = local_flow(network, trace, k, v, s=s, t=t)
-            answer = _number(flow_from_backprop(network, trace, k, v, s=s, t=t))
+            answer = given_number("the answer", flow_from_backprop(network, trace, k, v, s=s, t=t))
             assert np.isclose(answer, expected, rtol=1e-9, atol=0), (
                 f"{f} net with {n} units, k={k}, v={v}, s={s}, t={t}: the flow is {expected:.6g}, "
                 f"not {answer:.6g}; did you divide by the error signal at (t, k), not the error?"
@@ -106,9 +98,7 @@ def flow_from_backprop(
 
 def _check_hidden_transpose(weights_that_hide_the_slip: Function) -> None:
     for n in (2, 3, 4):
-        W = weights_that_hide_the_slip(np.random.default_rng(n), n)
-        assert np.shape(W) == (n, n), f"W has shape {np.shape(W)}; it must have shape {(n, n)}"
-        W = np.asarray(W, dtype=float)
+        W = given_array("W", weights_that_hide_the_slip(np.random.default_rng(n), n), (n, n))
         different = len(np.unique(np.abs(W[np.triu_indices(n)])))
         assert different == n * (n + 1) // 2, (
             f"the weights on and above the diagonal must all differ in size; of "
@@ -136,8 +126,7 @@ def weights_that_hide_the_slip(rng: np.random.Generator, n: int) -> Array:
 def _check_paths_that_cancel(weights_that_cancel: Function) -> None:
     for n in (2, 3, 5):
         network, _ = _run(n, n, "identity")
-        W = np.asarray(weights_that_cancel(n), dtype=float)
-        assert W.shape == (n, n), f"W has shape {W.shape}; it must have shape {(n, n)}"
+        W = given_array("W", weights_that_cancel(n), (n, n))
         linear = replace(network, W=W)
         trace = forward(linear, np.zeros((3, 1)))
         found = paths(linear, trace, k=0, v=0, s=1, t=3)
@@ -169,7 +158,7 @@ def _check_cancellation_exponent(cancellation_exponent: Function) -> None:
         flow = np.sqrt(np.mean([run.flow**2 for run in runs], axis=0))
         size = np.mean([run.size for run in runs], axis=0)
         measured = np.polyfit(np.log(sizes), np.log(flow / size), 1)[0]
-        answer = _number(cancellation_exponent(lag))
+        answer = given_number("the answer", cancellation_exponent(lag))
         assert abs(answer - measured) < 0.25, (
             f"at lag {lag} the share of the flow that survives falls as n^{measured:.2f} in "
             f"{len(runs)} random linear nets; cancellation_exponent({lag}) says {answer:.2f}"

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from lstmbook import latch_task, latching
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array, given_number
 
 CHAPTER = "04_latching_dilemma"
-
-
-def _number(answer: Any) -> float:
-    """Return the answer as a float, or say that it is none."""
-    number = isinstance(answer, int | float | np.integer | np.floating)
-    assert number, f"the function must return a number; it returned {answer!r}"
-    return float(answer)
 
 
 def _check_scaled_margin(scaled_margin: Function) -> None:
     a = np.linspace(0, 40, 400_001)
     for w, gain in ((2.0, 1.0), (1.25, 1.0), (2.5, 0.5), (1.5, 3.0), (8.0, 0.2), (0.9, 1.0)):
-        answer = _number(scaled_margin(w, gain))
+        answer = given_number("the answer", scaled_margin(w, gain))
         # the largest input for which w tanh(gain a) - a = h still has a solution
         expected = float((w * np.tanh(gain * a) - a).max())
         assert abs(answer - expected) < 1e-6, (
@@ -46,9 +37,8 @@ def _check_trap(eigenvalue_trap: Function) -> None:
     answer = eigenvalue_trap()
     pair = isinstance(answer, tuple | list) and len(answer) == 2
     assert pair, "return two matrices: A, B"
-    A, B = (np.asarray(each, dtype=float) for each in answer)
+    A, B = (given_array(name, each, (2, 2)) for name, each in zip(("A", "B"), answer, strict=True))
     for name, M in (("A", A), ("B", B)):
-        assert M.shape == (2, 2), f"{name} has shape {M.shape}; it must be 2 by 2"
         largest = np.abs(np.linalg.eigvals(M)).max()
         assert largest < 0.5, f"{name} has an eigenvalue of size {largest:.3g}; all must be < 0.5"
         norm = np.linalg.norm(M, 2)
@@ -72,8 +62,7 @@ def _check_copies(copy_terms: Function) -> None:
         h = rng.normal(0, 0.5, T)
         a = latch_task.run_latch(w, h)
         expected = latch_task.gradient_terms(a, latch_task.latch_delta(w, a, d))[1:]
-        answer = np.asarray(copy_terms(w, h, d), dtype=float)
-        assert answer.shape == (T,), f"return one term a step, shape ({T},), not {answer.shape}"
+        answer = given_array(f"the answer for T={T}", copy_terms(w, h, d), (T,))
         worst = int(np.abs(answer - expected).argmax())
         assert np.allclose(answer, expected, rtol=1e-6, atol=1e-9), (
             f"w={w}, T={T}: the term of step {worst + 1} is {expected[worst]:.6g}; "
@@ -104,7 +93,8 @@ def _steps(w: float, excess: float) -> int:
 
 def _check_steps(steps_to_flip: Function) -> None:
     for w, excess in ((1.25, 0.5), (1.25, 0.1), (1.25, 0.01), (2.0, 0.01), (2.0, 0.001)):
-        answer, expected = _number(steps_to_flip(w, excess)), _steps(w, excess)
+        answer = given_number("the answer", steps_to_flip(w, excess))
+        expected = _steps(w, excess)
         assert abs(answer - expected) <= 1, (
             f"w={w}, excess={excess}: the sign changes at step {expected}; "
             f"steps_to_flip says {answer:g}"
@@ -133,7 +123,7 @@ def _lost(w: float, noise: float, n_steps: int) -> float:
 
 def _check_weight(safe_weight: Function) -> None:
     for noise, n_steps in ((0.2, 60), (0.4, 60), (0.2, 300)):
-        w = _number(safe_weight(noise, n_steps))
+        w = given_number("the answer", safe_weight(noise, n_steps))
         assert 1 < w < 4, f"noise={noise}, T={n_steps}: w={w:g} is not between 1 and 4"
         here, below = _lost(w, noise, n_steps), _lost(max(1.01, w - 0.15), noise, n_steps)
         assert here < 0.02, (

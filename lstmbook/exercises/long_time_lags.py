@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array, given_number
 from lstmbook.long_time_lags import exponent
 from lstmbook.protocols import run_trial
 from lstmbook.remedies.rtrl_net import rtrl_net
@@ -18,20 +16,12 @@ from lstmbook.validation import Array
 CHAPTER = "14_long_time_lags"
 
 
-def _number(answer: Any, what: str) -> float:
-    """Return the answer as a number, or say that it is none."""
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        raise AssertionError(f"{what}: a number is needed, not {answer!r}") from None
-
-
 def _check_longer_than(longer_than: Function) -> None:
     rng = np.random.default_rng(0)
     task = RandomDistractors(q=5, p=3)
     lengths = np.array([len(task.sample(rng)) + 1 for _ in range(20_000)])
     for length in (8, 9, 12, 20, 40):
-        found = _number(longer_than(length, 5), f"length {length}, q = 5")
+        found = given_number(f"longer_than({length}, 5)", longer_than(length, 5))
         share = float((lengths > length).mean())
         assert abs(found - share) < 0.015, (
             f"of 20 000 sequences with q = 5, {share:.3f} are longer than {length} symbols; "
@@ -50,7 +40,7 @@ def longer_than(length: int, q: int) -> float:
 
 def _check_best_guess(best_loss_without_memory: Function) -> None:
     for p in (2, 5, 20):
-        found = _number(best_loss_without_memory(p), f"p = {p}")
+        found = given_number(f"best_loss_without_memory({p})", best_loss_without_memory(p))
         task = TwoSequences(p)
         rng = np.random.default_rng(p)
         total = 0.0
@@ -159,8 +149,7 @@ def _check_halves(exponents: Function) -> None:
         groups = {each: 1000 * each**0.4 * rng.lognormal(0, 0.2, 20) for each in x}
         expected = [exponent(dict(list(groups.items())[part]))[0] for part in
                     (slice(0, 3), slice(2, 5))]  # fmt: skip
-        answer = np.asarray(exponents(groups), dtype=np.float64)
-        assert answer.shape == (2,), "two numbers are needed"
+        answer = given_array("the answer", exponents(groups), (2,))
         assert np.allclose(answer, expected), (
             f"the exponents of the lower and the upper three points are {expected}, not {answer}"
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstmbook import memory_cell
-from lstmbook.book.exercises import exercise
+from lstmbook.book.exercises import exercise, given_array, given_count
 from lstmbook.lstm import Topology
 from lstmbook.squashing import g, h, logistic
 from lstmbook.validation import Array
@@ -17,9 +17,7 @@ CHAPTER = "11_memory_cell"
 
 def _check_writes_needed(writes_needed: Any) -> None:
     for level in (0.5, 0.76, 0.77, 0.9, 0.97, 0.999):
-        n = writes_needed(level)
-        assert n == int(n), f"writes_needed({level}) is {n}; it must be a whole number"
-        n = int(n)
+        n = given_count(f"writes_needed({level})", writes_needed(level))
         reached = float(h(2.0 * n))
         assert reached > level, (
             f"writes_needed({level}) is {n}, but {n} writes bring the output at most to "
@@ -70,8 +68,7 @@ def _check_forgetful_state(forgetful_state: Any) -> None:
     rng = np.random.default_rng(0)
     let_in = rng.normal(size=12)
     for keep in (np.ones(12), np.full(12, 0.5), (rng.random(12) < 0.7).astype(float)):
-        s = np.asarray(forgetful_state(let_in, keep), dtype=np.float64)
-        assert s.shape == (13,), f"forgetful_state has shape {s.shape}; it must be (13,)"
+        s = given_array("forgetful_state(let_in, keep)", forgetful_state(let_in, keep), (13,))
         assert s[0] == 0, f"s(0) is {s[0]}; the state starts at 0"
         off = np.abs(s[1:] - keep * s[:-1] - let_in).max()
         assert off < 1e-12, (
@@ -115,8 +112,7 @@ def closed_enough(T: int, small: float) -> float:
 
 
 def _check_drift_growth(drift_growth: Any) -> None:
-    answer = np.asarray(drift_growth(np.random.default_rng(0), -4.0), dtype=np.float64)
-    assert answer.shape == (2,), f"drift_growth must return two factors, not shape {answer.shape}"
+    answer = given_array("the answer", drift_growth(np.random.default_rng(0), -4.0), (2,))
     for found, expected, kind in zip(answer, (10.0, 100.0), ("random", "constant"), strict=True):
         assert 0.85 * expected < found < 1.15 * expected, (
             f"with {kind} inputs a hundred times the steps multiply the drift by {found:.3g}; it "
@@ -138,9 +134,8 @@ def drift_growth(rng: np.random.Generator, net_in: float) -> tuple[float, float]
 
 def _check_corner_units(corner_units: Any) -> None:
     codes = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]]) * float(h(g(2.0)))
-    W, b = (np.asarray(each, dtype=np.float64) for each in corner_units())
-    assert W.shape == (4, 2), f"W has shape {W.shape}; it must be (4, 2)"
-    assert b.shape == (4,), f"b has shape {b.shape}; it must be (4,)"
+    W, b = corner_units()
+    W, b = given_array("W", W, (4, 2)), given_array("b", b, (4,))
     y = logistic(codes @ W.T + b)
     for i, (row, wanted) in enumerate(zip(y, np.eye(4), strict=True)):
         k = int(np.abs(row - wanted).argmax())

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array
 from lstmbook.recurrent_network import (
     Gradient,
     RecurrentNetwork,
@@ -37,13 +37,7 @@ def _case(
 
 def _compare(answer: Any, expected: Array, what: str) -> None:
     """Raise, saying where the answer first differs from what is expected."""
-    try:
-        found = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise AssertionError(f"{what}: an array of numbers is needed, not {answer!r}") from None
-    assert found.shape == expected.shape, (
-        f"{what}: the shape should be {expected.shape}; it is {found.shape}"
-    )
+    found = given_array(f"the answer for {what}", answer, expected.shape)
     wrong = np.argwhere(~np.isclose(found, expected, rtol=1e-8, atol=1e-12))
     if len(wrong):
         place = tuple(int(i) for i in wrong[0])

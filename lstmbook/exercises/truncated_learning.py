@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from lstmbook.book.exercises import Function, exercise
+from lstmbook.book.exercises import Function, exercise, given_array, given_number
 from lstmbook.lstm import Topology, Weights, as_weights, forward, initial_weights
 from lstmbook.sequences import Sequence, errors
 from lstmbook.squashing import logistic
@@ -29,21 +28,11 @@ from lstmbook.validation import Array
 CHAPTER = "12_truncated_learning"
 
 
-def _array(answer: Any, shape: tuple[int, ...], what: str) -> Array:
-    """Return the answer as an array of this shape, or say that it is none."""
-    try:
-        found = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise AssertionError(f"{what}: numbers are needed, not {answer!r}") from None
-    assert found.shape == shape, f"{what}: the shape should be {shape}; it is {found.shape}"
-    return found
-
-
 def _check_another_error(delta_of_fourth_powers: Function) -> None:
     rng = np.random.default_rng(0)
     for n in (1, 3):
         net_k, d = rng.normal(size=n), rng.random(n)
-        found = _array(delta_of_fourth_powers(net_k, d), (n,), f"{n} outputs")
+        found = given_array(f"delta of {n} outputs", delta_of_fourth_powers(net_k, d), (n,))
 
         def error(net: Array, d: Array = d) -> float:
             return float(0.25 * ((d - logistic(net)) ** 4).sum())
@@ -76,7 +65,9 @@ def _check_dropped_error(dropped_error: Function) -> None:
         for t in range(2, T + 1):
             arrived = (signals.delta_c[t], signals.delta_in[t], signals.delta_out[t])
             what = f"random_case({seed}, T={T}) at t = {t}"
-            found = _array(dropped_error(net, weights, *arrived), (net.n_recurrent,), what)
+            found = given_array(
+                f"the answer for {what}", dropped_error(net, weights, *arrived), (net.n_recurrent,)
+            )
             for m in range(net.n_recurrent):
                 ends = []
                 for sign in (1e-5, -1e-5):
@@ -172,10 +163,10 @@ def _check_angle_with_closed_gates(angle_at_bias: Function) -> None:
         rng = np.random.default_rng(seed)
         weights = initial_weights(biased, rng, scale=1.0, input_gate_bias=bias)
         both = [find(biased, weights, sequence) for find in (truncated_gradient, full_gradient)]
-        found = _array(angle_at_bias(bias, seed), (), f"bias {bias}, seed {seed}")
+        found = given_number(f"angle_at_bias({bias}, {seed})", angle_at_bias(bias, seed))
         assert np.isclose(found, gradient_angle(*both)), (
             f"bias {bias}, seed {seed}: the angle is {gradient_angle(*both):.3f} degrees, not "
-            f"{float(found):.3f}; draw the weights with initial_weights(..., scale=1.0, "
+            f"{found:.3f}; draw the weights with initial_weights(..., scale=1.0, "
             "input_gate_bias=bias) from default_rng(seed)"
         )
 

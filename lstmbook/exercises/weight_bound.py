@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstmbook import weight_bound
-from lstmbook.book.exercises import exercise
+from lstmbook.book.exercises import exercise, given_array, given_count
 from lstmbook.error_path_integral import flow_matrices
 from lstmbook.validation import Array
 
@@ -40,9 +40,7 @@ def worst_weight_tanh(a: float) -> float:
 
 def _check_steps_until(steps_until: Any) -> None:
     for n, w_max, small in ((4, 0.5, 1e-6), (10, 0.3, 1e-3), (2, 1.9, 1e-9)):
-        lag = steps_until(n, w_max, small)
-        assert lag == int(lag), f"steps_until({n}, {w_max}, {small}) is {lag}; it must be whole"
-        lag = int(lag)
+        lag = given_count(f"steps_until({n}, {w_max}, {small})", steps_until(n, w_max, small))
         now = weight_bound.tight_bound(n, w_max, lag)
         assert now < small, (
             f"steps_until({n}, {w_max}, {small}) is {lag}, but there the tight bound is still "
@@ -66,8 +64,7 @@ def steps_until(n: int, w_max: float, small: float) -> int:
 
 def _check_mixed_signs(mixed_signs: Any) -> None:
     for n, w_max in ((2, 0.5), (5, 0.7), (6, 1.5)):
-        W = np.asarray(mixed_signs(n, w_max), dtype=np.float64)
-        assert W.shape == (n, n), f"mixed_signs({n}, {w_max}) has shape {W.shape}, not {(n, n)}"
+        W = given_array(f"mixed_signs({n}, {w_max})", mixed_signs(n, w_max), (n, n))
         assert np.abs(W).max() <= w_max * (1 + 1e-12), (
             f"a weight is {np.abs(W).max():g} in size, but w_max is {w_max}"
         )
@@ -98,8 +95,7 @@ def mixed_signs(n: int, w_max: float) -> Array:
 
 def _check_chain_breaker(chain_breaker: Any) -> None:
     for n in (2, 3, 7):
-        W = np.asarray(chain_breaker(n), dtype=np.float64)
-        assert W.shape == (n, n), f"chain_breaker({n}) has shape {W.shape}, not {(n, n)}"
+        W = given_array(f"chain_breaker({n})", chain_breaker(n), (n, n))
         columns, row = np.abs(W).sum(axis=0).max(), np.abs(W).sum(axis=1).max()
         assert columns > 0, f"chain_breaker({n}) is all 0"
         assert abs(row / columns - n) < 1e-9, (

@@ -1,7 +1,17 @@
+import numpy as np
 import pytest
 
 from lstmbook.book import exercises
-from lstmbook.book.exercises import check, exercise, find, skeleton, solved
+from lstmbook.book.exercises import (
+    check,
+    exercise,
+    find,
+    given_array,
+    given_count,
+    given_number,
+    skeleton,
+    solved,
+)
 from lstmbook.book.exercises import exercises as every
 
 
@@ -65,3 +75,28 @@ def test_bad_use_is_refused(monkeypatch):
         skeleton("mine")
     with pytest.raises(TypeError, match="answer is 4"):
         check("mine", 4)
+
+
+def test_answers_are_taken_as_arrays_numbers_and_counts():
+    assert given_array("f(2)", [[1, 2]], (1, 2)).tolist() == [[1.0, 2.0]]
+    assert given_number("f(2)", np.float32(0.5)) == 0.5
+    assert given_number("f(2)", np.array(3)) == 3.0
+    assert [given_count("f(2)", each) for each in (3, 3.0, np.int64(3))] == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda: given_array("f(2)", [1, 2], (3,)), r"f\(2\) has shape \(2,\); it must have"),
+        (lambda: given_array("f(2)", None, ()), r"f\(2\) must be an array of numbers, not None"),
+        (lambda: given_array("f(2)", [1, np.nan], (2,)), r"f\(2\)\[1\] is nan"),
+        (lambda: given_number("f(2)", None), r"f\(2\) must be a number, not None"),
+        (lambda: given_number("f(2)", "3"), r"f\(2\) must be a number, not '3'"),
+        (lambda: given_number("f(2)", [1.0]), r"f\(2\) must be a number, not \[1.0\]"),
+        (lambda: given_count("f(2)", 2.5), r"f\(2\) is 2.5; it must be a whole number"),
+        (lambda: given_count("f(2)", np.inf), r"f\(2\) is inf; it must be a whole number"),
+    ],
+)
+def test_answers_of_another_kind_are_wrong_and_named(given, message):
+    with pytest.raises(AssertionError, match=message):
+        given()
