@@ -121,7 +121,7 @@ class RandomMiddle:
         The delay (TR: 100).
     errors
         When errors are injected: "every step" (as in 1a, which TR changes in the middle
-        symbols only) or "last step". Neither TR nor NC says which it used for this task.
+        symbols only) or "last step". NC says the first of this task, too; TR does not say.
     criterion
         Absolute error of all outputs below 0.25, judged at the last step (NC), over 10 000
         successive sequences.
