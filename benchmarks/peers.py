@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault(
@@ -75,44 +76,69 @@ def jax_peer(n_inputs: int, T: int) -> dict[str, float]:
     The papers' net; gradients by differentiation, once truncated as the papers do (with
     stop_gradient) and once full. What inputs contribute is looked up before the scan.
     """
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_platforms", "cpu")
     found = {}
     for rule in ("truncated", "full"):
-        hold = jax.lax.stop_gradient if rule == "truncated" else (lambda y: y)
-
-        def predict(w, x, hold=hold):
-            def step(carry, from_input):
-                s, y = carry
-                net = (from_input + w["y"] @ hold(y)).reshape(3, CELLS)
-                y_in, y_out = jax.nn.sigmoid(net[1]), jax.nn.sigmoid(net[2])
-                s = s + y_in * (4.0 * jax.nn.sigmoid(net[0]) - 2.0)
-                y_c = y_out * (2.0 * jax.nn.sigmoid(s) - 1.0)
-                return (s, jnp.concatenate([y_c, y_in, y_out])), None
-
-            from_inputs = x @ w["x"] if n_inputs == 2 else w["x"][x]
-            start = jnp.zeros(CELLS), jnp.zeros(3 * CELLS)
-            (_, y), _ = jax.lax.scan(step, start, from_inputs)
-            return jax.nn.sigmoid(w["k"] @ y[:CELLS])
-
-        def learn(w, x, target, predict=predict):
-            gradient = jax.grad(lambda w: 0.5 * ((target - predict(w, x)) ** 2).sum())(w)
-            return jax.tree.map(lambda a, b: a - 0.01 * b, w, gradient)
-
         for trials in (1, TRIALS):
-            work = _jax_work(learn, n_inputs, T, trials)
+            work = _jax_work(_learn, rule, n_inputs, T, trials)
             name = "JAX scan" if trials == 1 else f"JAX scan, vmap over {TRIALS} trials"
             found[f"{name}, {rule}"] = best_of(work, T * trials, 8)
     return found
 
 
-def _jax_work(learn, n_inputs: int, T: int, trials: int) -> Callable[[], object]:
-    """Return one update of so many trials, compiled."""
+def jax_by_trials(T: int = 1000) -> list[dict[str, float]]:
+    """JAX with more and more trials under vmap, symbols as inputs: outputs only, and updates.
+
+    What a call and a step of the scan cost by themselves is shared by all trials, and so falls
+    with their number; what arithmetic and memory cost does not.
+    """
+    rows = []
+    for trials in (1, 8, TRIALS, 128, 512):
+        row = {"trials": trials}
+        for name, function in (("outputs", _predict), ("update", _learn)):
+            work = _jax_work(function, "truncated", P + 4, T, trials)
+            row[name] = best_of(work, T * trials, 5)
+        rows.append(row)
+    return rows
+
+
+def _predict(rule: str, w, x, target=None):
+    """Return the outputs at the last step."""
     import jax
     import jax.numpy as jnp
 
+    hold = jax.lax.stop_gradient if rule == "truncated" else (lambda y: y)
+
+    def step(carry, from_input):
+        s, y = carry
+        net = (from_input + w["y"] @ hold(y)).reshape(3, CELLS)
+        y_in, y_out = jax.nn.sigmoid(net[1]), jax.nn.sigmoid(net[2])
+        s = s + y_in * (4.0 * jax.nn.sigmoid(net[0]) - 2.0)
+        y_c = y_out * (2.0 * jax.nn.sigmoid(s) - 1.0)
+        return (s, jnp.concatenate([y_c, y_in, y_out])), None
+
+    from_inputs = w["x"][x] if jnp.issubdtype(x.dtype, jnp.integer) else x @ w["x"]
+    start = jnp.zeros(CELLS), jnp.zeros(3 * CELLS)
+    (_, y), _ = jax.lax.scan(step, start, from_inputs)
+    return jax.nn.sigmoid(w["k"] @ y[:CELLS])
+
+
+def _learn(rule: str, w, x, target):
+    """Return the weights after one update."""
+    import jax
+
+    def loss(w):
+        return 0.5 * ((target - _predict(rule, w, x)) ** 2).sum()
+
+    return jax.tree.map(lambda a, b: a - 0.01 * b, w, jax.grad(loss)(w))
+
+
+def _jax_work(function, rule: str, n_inputs: int, T: int, trials: int) -> Callable[[], object]:
+    """Return one call of a function for so many trials, compiled."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_platforms", "cpu")
+    function = partial(function, rule)
     keys = jax.random.split(jax.random.key(0), 4)
     hidden = 3 * CELLS
     w = {
@@ -125,10 +151,10 @@ def _jax_work(learn, n_inputs: int, T: int, trials: int) -> Callable[[], object]
     else:
         x = jax.random.randint(keys[3], (trials, T), 0, P)
     target = jnp.tile(jnp.array([1.0, 0.0]), (trials, 1))
-    step = jax.jit(jax.vmap(learn))
+    step = jax.jit(jax.vmap(function))
     if trials == 1:
         w, x, target = jax.tree.map(lambda a: a[0], (w, x, target))
-        step = jax.jit(learn)
+        step = jax.jit(function)
     return lambda: jax.block_until_ready(step(w, x, target))
 
 
@@ -143,4 +169,5 @@ if __name__ == "__main__":
             for name, seconds in peer(n_inputs, T).items():
                 rows.append({"peer": name, "input": kind, "T": T, "seconds": seconds})
     module = __import__(sys.argv[1])
-    print(json.dumps({"version": module.__version__, "rows": rows}))
+    by_trials = jax_by_trials() if sys.argv[1] == "jax" else []
+    print(json.dumps({"version": module.__version__, "rows": rows, "by_trials": by_trials}))

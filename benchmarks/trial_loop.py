@@ -149,9 +149,9 @@ def reference_seconds(trial: Trial) -> float:
     return float(best)
 
 
-def peer_rows(torch_python: str | None) -> tuple[list[dict[str, Any]], dict[str, str], list[str]]:
-    """Return the peers' rows, their versions, and the names of those skipped."""
-    rows, versions, skipped = [], {}, []
+def peer_rows(torch_python: str | None) -> dict[str, Any]:
+    """Return the peers' rows, their versions, the names of those skipped, JAX by its trials."""
+    rows, by_trials, versions, skipped = [], [], {}, []
     for name, python in (("jax", None), ("torch", torch_python)):
         if python is None and importlib.util.find_spec(name) is None:
             skipped.append(name)
@@ -164,8 +164,9 @@ def peer_rows(torch_python: str | None) -> tuple[list[dict[str, Any]], dict[str,
         )
         found = json.loads(answer.stdout)
         rows += found["rows"]
+        by_trials += found["by_trials"]
         versions[name] = found["version"]
-    return rows, versions, skipped
+    return {"rows": rows, "by_trials": by_trials, "versions": versions, "skipped": skipped}
 
 
 def table(title: str, rows: list[list[str]]) -> None:
@@ -184,10 +185,11 @@ def against_peers(
     torch_python: str | None, floors: dict[str, Floors], *, tiny: bool = False
 ) -> dict[str, Any]:
     """Measure experiment 1c's net and the adding net against everything else."""
-    peers, versions, skipped = ([], {}, []) if tiny else peer_rows(torch_python)
-    for name in skipped:
+    none: dict[str, Any] = {"rows": [], "by_trials": [], "versions": {}, "skipped": []}
+    peers = none if tiny else peer_rows(torch_python)
+    for name in peers["skipped"]:
         print(f"{name} is not installed: skipped")
-    found: list[dict[str, Any]] = list(peers)
+    found: list[dict[str, Any]] = peers["rows"]
     lengths, kinds = (LENGTHS[:1], KINDS[:1]) if tiny else (LENGTHS, KINDS)
     adding = workloads()["adding, 2 blocks of 2"]
     small = replace(adding, net=replace(adding.net, blocks=(1, 1)))
@@ -199,7 +201,8 @@ def against_peers(
                 found.append({"peer": name, "input": kind, "T": T, "seconds": each})
             rows = {r["peer"]: r["seconds"] for r in found if (r["input"], r["T"]) == (kind, T)}
             _compare(kind, T, rows, floors)
-    return {"rows": found, "versions": versions, "skipped": skipped}
+    _jax_by_trials(peers["by_trials"], floors["float32"])
+    return peers
 
 
 def _own_seconds(trial: Trial, precisions: tuple[str, ...], *, tiny: bool) -> dict[str, float]:
@@ -227,6 +230,19 @@ def _compare(kind: str, T: int, rows: dict[str, float], floors: dict[str, Floors
             text = f"engine {rows[f'engine, {dtype}'] / floor.step:.2f}x above it"
             lines.append([f"arithmetic floor, {dtype}", f"{floor.step * 1e9:.1f}", text])
     table(f"{kind} inputs, T = {T}, two cells, error at the last step", lines)
+
+
+def _jax_by_trials(rows: list[dict[str, Any]], floor: Floors) -> None:
+    """Print what JAX's time for a step of a trial is made of."""
+    if not rows:
+        return
+    lines = [["trials", "outputs only, ns", "update, ns", "outputs, to the floor of an update"]]
+    lines += [
+        [str(r["trials"]), f"{r['outputs'] * 1e9:.1f}", f"{r['update'] * 1e9:.1f}",
+         f"{r['outputs'] / floor.step:.1f}x"]
+        for r in rows
+    ]  # fmt: skip
+    table("JAX by the number of trials under vmap, one-hot inputs, T = 1000", lines)
 
 
 def by_workload(floors: dict[str, Floors]) -> list[dict[str, Any]]:
