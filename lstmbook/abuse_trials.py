@@ -6,17 +6,18 @@ there. ``python -m lstmbook.abuse_trials`` runs them again, on one core, and wri
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from lstmbook import stored_trials
 from lstmbook.abuse import Plateau, staggered_biases, two_sequence_net, with_competition
 from lstmbook.engine import Trial, run_trials
 from lstmbook.lstm import Topology, Weights, as_weights
 from lstmbook.sequences import as_choice
+from lstmbook.stored_trials import Setting
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
 from lstmbook.tasks.reber import EmbeddedReber
@@ -24,29 +25,6 @@ from lstmbook.validation import Array, as_count
 
 STORED = Path(__file__).with_suffix(".toml")
 NETS = STORED.with_suffix(".npz")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the ways of training are compared on.
-
-    Attributes
-    ----------
-    title
-        What tables call it.
-    ways
-        With and without remedies.
-    cap
-        A trial ends without success after so many sequences.
-    n_trials
-        Trials of each way, with the chosen seeds 0, 1, ...; a seed's training sequences are the
-        same for each way, and its initial weights are too where the weights are the same ones.
-    """
-
-    title: str
-    ways: tuple[str, ...]
-    cap: int
-    n_trials: int
 
 
 SETTINGS = {
@@ -137,11 +115,7 @@ def outcomes(setting: str, way: str, seeds: range, cap: int | None = None) -> li
 
 def stored() -> dict[str, dict[str, Array]]:
     """Return the stored outcomes: setting, way, then sequences until success for each seed."""
-    table = tomllib.loads(STORED.read_text(encoding="utf-8"))
-    return {
-        setting: {way: np.array(found, dtype=np.float64) for way, found in ways.items()}
-        for setting, ways in table.items()
-    }
+    return stored_trials.read(STORED)
 
 
 def trained(way: str, seed: int = 0, cap: int | None = None) -> Array:
@@ -171,15 +145,7 @@ def summary(setting: str) -> str:
 
 def write(found: Mapping[str, Mapping[str, list[float] | Array]]) -> None:
     """Store the outcomes of every setting and way."""
-    lines = ["# Sequences until success in `abuse_trials.SETTINGS`, for the seeds 0, 1, ..", ""]
-    for setting, ways in found.items():
-        lines += [f'["{setting}"]']
-        for way, after in ways.items():
-            values = [f"{value:.0f}" for value in after]
-            rows = [", ".join(values[i : i + 10]) for i in range(0, len(values), 10)]
-            lines += [f'"{way}" = [', *(f"  {row}," for row in rows), "]"]
-        lines += [""]
-    STORED.write_text("\n".join(lines), encoding="utf-8")
+    stored_trials.write(STORED, "Sequences until success in `abuse_trials.SETTINGS`", found)
 
 
 def main() -> None:

@@ -6,14 +6,14 @@ there. ``python -m lstmbook.truncation_trials`` runs them again, on all cores, a
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lstmbook import stored_trials
 from lstmbook.lstm import Topology, initial_weights
 from lstmbook.protocols import Task, run_trial
 from lstmbook.sequences import as_choice
@@ -33,41 +33,31 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(stored_trials.Setting):
     """What the ways of learning are compared on.
+
+    The ways are some of `WAYS`; with errors at the last step only, the two truncated ones are the
+    same.
 
     Attributes
     ----------
-    title
-        What tables call it.
     measure
         What a trial gives: "sequences until success", infinite if there was none, or "late
         loss", the mean loss over the last thousand sequences.
-    ways
-        Some of `WAYS`. With errors at the last step only, the two truncated ones are the same.
     learning_rate
         The same for all.
-    cap
-        A trial ends after so many sequences.
-    n_trials
-        Trials of each way, with seeds 0, 1, ...; a seed's initial weights and sequences are the
-        same for each way.
     """
 
-    title: str
     measure: str
-    ways: tuple[str, ...]
     learning_rate: float
-    cap: int
-    n_trials: int
 
 
 UNTIL, LATE = "sequences until success", "late loss"
 LAST_STEP = ("truncated, sequence end", "full, sequence end")
 SETTINGS = {
-    "lag-10": Setting("distractors, lag at least 11", UNTIL, LAST_STEP, 1.0, 4_000, 24),
-    "lag-20": Setting("distractors, lag at least 21", UNTIL, LAST_STEP, 0.5, 4_000, 12),
-    "reber": Setting("embedded Reber grammar", LATE, tuple(WAYS), 0.5, 6_000, 8),
+    "lag-10": Setting("distractors, lag at least 11", LAST_STEP, 4_000, 24, UNTIL, 1.0),
+    "lag-20": Setting("distractors, lag at least 21", LAST_STEP, 4_000, 12, UNTIL, 0.5),
+    "reber": Setting("embedded Reber grammar", tuple(WAYS), 6_000, 8, LATE, 0.5),
 }
 
 
@@ -123,11 +113,7 @@ def lesson(setting: str, seed: int, n_sequences: int, every: int) -> Course:
 
 def stored() -> dict[str, dict[str, Array]]:
     """Return the stored outcomes: setting, way, then what was measured for each seed."""
-    table = tomllib.loads(STORED.read_text(encoding="utf-8"))
-    return {
-        setting: {way: np.array(found, dtype=np.float64) for way, found in ways.items()}
-        for setting, ways in table.items()
-    }
+    return stored_trials.read(STORED)
 
 
 def paired_ratio(setting: str) -> tuple[float, float, float]:
@@ -148,20 +134,9 @@ def _run(job: tuple[str, str, int]) -> float:
     return trial(*job)
 
 
-def write(outcomes: Iterable[tuple[tuple[str, str, int], float]]) -> None:
-    """Store outcomes, given as pairs of (setting, way, seed) and what was measured."""
-    lines = ["# What `truncation_trials.SETTINGS` measure, for the seeds 0, 1, ..", ""]
-    found: dict[tuple[str, str], list[str]] = {}
-    for (setting, way, _), after in outcomes:
-        found.setdefault((setting, way), []).append(f"{after:.6g}")
-    for setting in SETTINGS:
-        lines += [f"[{setting}]"]
-        for (which, way), values in found.items():
-            if which == setting:
-                rows = [", ".join(values[i : i + 12]) for i in range(0, len(values), 12)]
-                lines += [f'"{way}" = [', *(f"  {row}," for row in rows), "]"]
-        lines += [""]
-    STORED.write_text("\n".join(lines), encoding="utf-8")
+def write(found: Mapping[str, Mapping[str, list[float] | Array]]) -> None:
+    """Store what every setting and way measured."""
+    stored_trials.write(STORED, "What `truncation_trials.SETTINGS` measure", found)
 
 
 def main() -> None:
@@ -175,7 +150,15 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         # the longest first, so that no core waits for one at the end
         after = dict(zip(jobs[::-1], pool.map(_run, jobs[::-1]), strict=True))
-    write((job, after[job]) for job in jobs)
+    write(
+        {
+            name: {
+                way: [after[name, way, seed] for seed in range(about.n_trials)]
+                for way in about.ways
+            }
+            for name, about in SETTINGS.items()
+        }
+    )
 
 
 if __name__ == "__main__":

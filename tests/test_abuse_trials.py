@@ -59,16 +59,6 @@ def test_same_seed_same_network_of_each_bias():
     assert first.task.training[0].inputs.tolist() == second.task.training[0].inputs.tolist()
 
 
-def test_what_is_written_is_what_is_read(tmp_path, monkeypatch):
-    before = trials.stored()
-    monkeypatch.setattr(trials, "STORED", tmp_path / "trials.toml")
-    trials.write(before)
-    after = trials.stored()
-    assert all(
-        np.array_equal(after[s][way], found) for s in before for way, found in before[s].items()
-    )
-
-
 def test_impossible_settings_are_named():
     with pytest.raises(ValueError, match="setting is 'grammar'"):
         trials.trial("grammar", "construction", 0)

@@ -35,21 +35,6 @@ def test_both_ways_begin_alike():
     assert np.array_equal(first[0].sample(first[2]).inputs, second[0].sample(second[2]).inputs)
 
 
-def test_what_is_written_is_what_is_read(tmp_path, monkeypatch):
-    before = trials.stored()
-    monkeypatch.setattr(trials, "STORED", tmp_path / "trials.toml")
-    trials.write(
-        ((setting, way, seed), value)
-        for setting, ways in before.items()
-        for way, found in ways.items()
-        for seed, value in enumerate(found)
-    )
-    after = trials.stored()
-    assert all(
-        np.array_equal(after[s][way], found) for s in before for way, found in before[s].items()
-    )
-
-
 def test_a_lesson_is_followed():
     course = trials.lesson("lag-10", 0, n_sequences=6, every=3)
     assert course.presented.tolist() == [0, 3, 6]
