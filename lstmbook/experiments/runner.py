@@ -13,11 +13,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing.synchronize import Event
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +199,13 @@ class _Run:
     def _ended(self) -> set[tuple[str, str, str, str, int]]:
         found = {(*family, seed) for family in self.families for seed in self.store.seeds(*family)}
         return found & self.cost.keys()
+
+    @property
+    def where(self) -> str:
+        """Where the trials are that have ended, in words."""
+        if str(self.store.path) == ":memory:":
+            return "there is no store, so that what had ended is lost"
+        return f"what had ended is in {self.store.path}, and the same run goes on from there"
 
     def add(self, record: Record) -> None:
         """Keep a trial that has ended."""
@@ -372,9 +385,11 @@ def _compile(at_work: _Run, units: list[Unit]) -> None:
 
 def _on(at_work: _Run, executor: Executor, units: list[Unit], here: Iterable[Job] = ()) -> None:
     """Run units on an executor, and jobs that cannot travel here meanwhile."""
-    with _interrupts_ignored():  # the processes that are started here inherit it
-        pending: set[Future[list[Record]]] = {executor.submit(work, unit) for unit in units}
+    pending: set[Future[list[Record]]] = set()
     try:
+        with _interrupts_ignored():  # the processes that are started here inherit it
+            for unit in units:
+                pending.add(executor.submit(work, unit))
         _here(at_work, list(here))
         while pending:
             ended, pending = wait(pending, timeout=POLL)
@@ -382,10 +397,10 @@ def _on(at_work: _Run, executor: Executor, units: list[Unit], here: Iterable[Job
                 for record in future.result():
                     at_work.store.add(record)
             at_work.report()
-    except BrokenProcessPool as error:
+    except BrokenExecutor as error:
         raise RuntimeError(
-            "a worker process was ended from outside (too little memory?); what had ended is in "
-            "the store, and the same run goes on from there"
+            "a worker process ended before its trials: it was killed (too little memory?), or a "
+            f"learner ended it; {at_work.where}"
         ) from error
     finally:
         for future in pending:
@@ -407,34 +422,39 @@ def _interrupts_ignored() -> Iterator[None]:
 
 @contextmanager
 def _processes(n: int) -> Iterator[ProcessPoolExecutor]:
-    """Keep processes of our own: they end when this is left in haste, or when we are killed."""
+    """Keep processes of our own: they end when this is left in haste, or when we are killed.
+
+    Each watches a pipe that only this process writes to, and leaves when there is a word in it
+    (which nobody reads, so that all see it) or it is closed. No answer is waited for: a dead
+    worker would never give it.
+    """
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    pool = ProcessPoolExecutor(n, mp_context=context, initializer=_start, initargs=(stop,))
+    reader, writer = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(n, mp_context=context, initializer=_start, initargs=(reader,))
     try:
         yield pool
     except BaseException:
-        stop.set()
+        writer.send_bytes(b"leave")
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        writer.close()
+        reader.close()
 
 
-def _start(stop: Event) -> None:
+def _start(parent: Connection) -> None:
     """Prepare a worker: an interrupt is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, args=(stop,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
-def _watch(stop: Event, every: float = 0.2) -> None:
-    """End this worker at once when told to, or when its parent is gone.
+def _watch(parent: Connection) -> None:
+    """End this worker at once when the parent says so, or is gone.
 
     Safe at any moment: what has been written to the store is whole.
     """
-    parent = multiprocessing.parent_process()
-    while not stop.wait(every):
-        if parent is not None and not parent.is_alive():
-            break
+    with suppress(OSError):  # Windows tells so that the other end is closed
+        parent.poll(None)
     os._exit(1)
 
 

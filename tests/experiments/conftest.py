@@ -8,6 +8,8 @@ import pytest
 from lstmbook.experiments import designs
 
 LEARNER = '''
+    import os
+
     import numpy as np
 
 
@@ -24,6 +26,13 @@ LEARNER = '''
 
         def predict(self, sequence):
             return np.tile(self.habit, (len(sequence), 1))
+
+
+    class Sudden(Habit):
+        """Ends its process with the first sequence."""
+
+        def learn(self, sequence):
+            os._exit(3)
 '''
 
 

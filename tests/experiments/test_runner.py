@@ -291,8 +291,8 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, jobs, kills
     assert "24  " in text
 
 
-def test_an_interrupt_stops_it_and_its_workers(tmp_path):
-    store = tmp_path / "s.sqlite"
+def at_work(store):
+    """Return a command whose trials take long, and its workers."""
     words = ["reproduce", "table1", "--rows", "lstm-p100-thesis", "--trials", "4", "--jobs", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lstmbook", *words, "--store", str(store)],
@@ -301,14 +301,59 @@ def test_an_interrupt_stops_it_and_its_workers(tmp_path):
         text=True,
         start_new_session=True,
     )
-    until = time.monotonic() + 30
-    while len(workers := psutil.Process(process.pid).children(recursive=True)) < 2:
+    until = time.monotonic() + 60
+    while len(workers := workers_of(process)) < 2:
         assert time.monotonic() < until
         time.sleep(0.05)
     time.sleep(0.5)
+    return process, workers
+
+
+def workers_of(process):
+    """Return the processes that run a command's trials (another child counts semaphores)."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+
+
+def test_an_interrupt_stops_it_and_its_workers(tmp_path):
+    store = tmp_path / "s.sqlite"
+    process, workers = at_work(store)
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl+C does
     _, problems = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "stopped; what has ended is in" in problems
     assert "Traceback" not in problems
     assert psutil.wait_procs(workers, timeout=5)[1] == []
+
+
+def test_a_dead_worker_ends_the_run_with_a_word(tmp_path):
+    """What the system does to the largest process when memory is short."""
+    process, (first, second) = at_work(tmp_path / "s.sqlite")
+    first.kill()
+    try:
+        _, problems = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "a worker process ended before its trials: it was killed" in problems
+    assert f"what had ended is in {tmp_path / 's.sqlite'}" in problems.replace("\n", "")
+    assert "Traceback" not in problems
+    assert psutil.wait_procs([first, second], timeout=5)[1] == []
+
+
+SUDDEN = """
+from habits import Sudden
+from lstmbook.experiments import designs
+from lstmbook.experiments.runner import run
+
+if __name__ == "__main__":
+    run(designs.design("table2/q50-p50").with_learner(Sudden), trials=2, jobs=2)
+"""
+
+
+def test_a_learner_that_ends_its_process_ends_the_run_with_a_word(Habit, tmp_path):
+    (tmp_path / "script.py").write_text(SUDDEN)
+    words = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "or a learner ended it; there is no store, so that what had ended is lost" in done.stderr
