@@ -113,12 +113,6 @@ def trials(name: str, n: int = N_TRIALS) -> Array:
     return np.array([each.sequences if each.success else np.inf for each in records])
 
 
-def row_trials(name: str, store: Store) -> list[Record]:
-    """Return a published row's trials in a store, of its own options only (no variants)."""
-    options, found = design(name).options, store.records(name)
-    return [e for e in found if e.options == options and not is_of_variants(e.seed)]
-
-
 def reasons(why: Mapping[str, str]) -> str:
     """Return the reasons of a row's choices as text: an item each, in lines of 76 characters."""
     items = [f"- {what}: {reason}" for what, reason in why.items()]

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from lstmbook import long_time_lags as lags
-from lstmbook.experiments.archive import archive
+from lstmbook.experiments.archive import archive, row_trials
 from lstmbook.experiments.designs import design
 from lstmbook.experiments.report import report
-from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Store
 from lstmbook.experiments.variants import studies
 from lstmbook.explore.pictures import Dots
@@ -78,21 +77,10 @@ def test_entries_of_the_study_differ_from_their_row_as_they_say():
     assert lags.STUDY["LSTM-p20"].max_sequences == 30_000
 
 
-def test_row_trials_leave_out_variants():
-    row = design("table1/rtrl-p4-rate1")
-    # a cap is part of a trial's options, so these are variants of the row
-    with Store(":memory:") as store:
-        run(row.with_task(p=1).with_criterion(run=5), 1, jobs=1, store=store)
-        assert store.count() == 1
-        assert lags.row_trials("table1/rtrl-p4-rate1", store) == []
-    with pytest.raises(ValueError, match="row"):
-        lags.row_trials("table1/nothing", Store(":memory:"))
-
-
 def test_a_row_has_no_trials_on_the_seeds_of_variants():
     store = archive()
     name = "table1/rtrl-p4-rate1"  # its study has the cap of the row, so only seeds tell them apart
-    mine = lags.row_trials(name, store)
+    mine = row_trials(name, store)
     line = next(e for e in report("table1", store).lines if e.id == "rtrl-p4-rate1")
     assert len(mine) == line.ours.trials
     theirs = lags.variant_trials(name, store)["the row"]

@@ -17,7 +17,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from lstmbook.experiments.designs import table_names
+from lstmbook.experiments.designs import design, is_of_variants, table_names
 from lstmbook.experiments.store import Record, Store, StoreError
 
 DIGITS = 4
@@ -73,6 +73,25 @@ def archive(place: Path | str | None = None) -> Store:
             store.add(record)
     store.protect()
     return store
+
+
+def row_trials(name: str, store: Store) -> list[Record]:
+    """Return the trials that a row of a table counts: of its design, not on seeds of variants.
+
+    Parameters
+    ----------
+    name
+        For example "table3/elman-15".
+    store
+        For example `archive()`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such row, or the package cannot run it.
+    """
+    options, found = design(name).options, store.records(name)
+    return [each for each in found if each.options == options and not is_of_variants(each.seed)]
 
 
 def _files(place: Path) -> list[Path]:

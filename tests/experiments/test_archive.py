@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lstmbook.experiments import archive, designs
 from lstmbook.experiments.options import canonical
+from lstmbook.experiments.report import report
 from lstmbook.experiments.store import Record, Store, StoreError
 
 OPTIONS = [canonical({"task": {"q": q}, "max_sequences": 9, "rate": 0.1}) for q in (1, 2)]
@@ -138,3 +139,26 @@ def test_the_books_results_are_of_designs_that_are_there():
         assert each.options == canonical(json.loads(each.options))
         if each.seed >= 1000:
             assert each.options == row.design.options, f"{each.experiment} is of other options"
+
+
+@pytest.mark.parametrize(
+    "line", report("table3", archive.archive()).lines, ids=lambda line: line.id
+)
+def test_the_trials_of_a_row_are_those_that_its_line_counts(line):
+    found = archive.row_trials(f"table3/{line.id}", archive.archive())
+    assert len(found) == line.ours.trials
+    assert sum(each.success for each in found) == line.ours.successes
+
+
+def test_trials_of_variants_and_of_other_options_are_no_trials_of_the_row():
+    (kept, *_) = archive.row_trials("table3/elman-15", archive.archive())
+    store = Store(":memory:")
+    other = replace(kept, options=kept.options.replace("200000", "300000"))
+    for each in (kept, replace(kept, seed=500), other):
+        store.add(each)
+    assert [each.seed for each in archive.row_trials("table3/elman-15", store)] == [kept.seed]
+
+
+def test_an_unknown_row_has_no_trials():
+    with pytest.raises(ValueError, match="row is 'nothing'"):
+        archive.row_trials("table1/nothing", Store(":memory:"))

@@ -1,7 +1,7 @@
 """Trials of experiment 2 looked into: its net with one thing changed, and where trials fail.
 
 The variants take longer than a chapter may, so they are stored.
-``python -m lstmbook.experiments.reber_study`` runs them again. A stored trial counts only as long
+``python -m lstmbook.embedded_reber_trials`` runs them again. A stored trial counts only as long
 as its design is the one it was run with.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from lstmbook.experiments.designs import Design, design, is_of_variants
-from lstmbook.experiments.store import Record, Store
+from lstmbook.experiments.designs import Design, design
+from lstmbook.experiments.store import Record
 from lstmbook.experiments.trials import job, perform
 
 STORED = Path(__file__).with_suffix(".json")
@@ -103,21 +103,6 @@ def _text(file: dict[str, Any]) -> str:
         lines = ",\n   ".join(json.dumps(each) for each in kept["trials"])
         blocks.append(f' {json.dumps(name)}: {json.dumps(head)[:-1]}, "trials": [\n   {lines}]}}')
     return "{\n" + ",\n".join(blocks) + "\n}\n"
-
-
-def of_row(name: str, store: Store) -> list[Record]:
-    """Return the trials that a row of a table counts: of its design, not on seeds of variants.
-
-    Parameters
-    ----------
-    name
-        For example "table3/elman-15".
-    store
-        For example `lstmbook.experiments.archive.archive()`.
-    """
-    options = design(name).options
-    found = store.records(name)
-    return [each for each in found if each.options == options and not is_of_variants(each.seed)]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from lstmbook.experiments import reber_study as study
-from lstmbook.experiments.archive import archive
-from lstmbook.experiments.report import report
-from lstmbook.experiments.store import Store
+from lstmbook import embedded_reber_trials as study
+from lstmbook.experiments.archive import archive, row_trials
 from lstmbook.experiments.trials import job, perform
 
 
@@ -46,28 +44,12 @@ def test_unknown_variants_are_refused():
         study.variant("no gates")
 
 
-@pytest.mark.parametrize("line", report("table3", archive()).lines, ids=lambda line: line.id)
-def test_the_trials_of_a_row_are_those_that_its_line_counts(line):
-    found = study.of_row(f"table3/{line.id}", archive())
-    assert len(found) == line.ours.trials
-    assert sum(each.success for each in found) == line.ours.successes
-
-
-def test_trials_of_variants_and_of_other_options_are_no_trials_of_the_row():
-    (kept, *_) = study.of_row("table3/elman-15", archive())
-    store = Store(":memory:")
-    other = replace(kept, options=kept.options.replace("200000", "300000"))
-    for each in (kept, replace(kept, seed=500), other):
-        store.add(each)
-    assert [each.seed for each in study.of_row("table3/elman-15", store)] == [kept.seed]
-
-
 def failed(seed, predicted, remembered):
     shares = {
         "share of strings predicted at the end": predicted,
         "share of second symbols remembered at the end": remembered,
     }
-    (kept, *_) = study.of_row("table3/elman-15", archive())
+    (kept, *_) = row_trials("table3/elman-15", archive())
     return replace(kept, seed=seed, ending="cap", milestones=shares)
 
 
