@@ -12,6 +12,7 @@ import pickle
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
@@ -25,7 +26,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lstmbook.experiments import designs as published
 from lstmbook.experiments.designs import Design, mean_steps
@@ -99,8 +100,8 @@ def run(
 ) -> list[Record]:
     """Run trials of designs, or what is missing of them in the store.
 
-    Interrupted (Ctrl-C), it stops; what has ended is in the store, and the same call goes on
-    from there.
+    Interrupted (Ctrl-C) or at an error of a learner, it stops; what has ended is in the store,
+    and the same call goes on from there.
 
     Parameters
     ----------
@@ -275,14 +276,50 @@ class Unit:
     cost: float = field(default=0.0, compare=False)
 
 
-def work(unit: Unit) -> list[Record]:
+@dataclass(frozen=True)
+class Ended:
+    """What comes back from a worker.
+
+    Attributes
+    ----------
+    records
+        The trials that have ended and were not written to a store.
+    error
+        What ended the work before its last trial, if anything did.
+    """
+
+    records: tuple[Record, ...] = ()
+    error: Exception | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Ended, (self.records, self.error and _portable(self.error))
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that another process can read, with its traceback as a note."""
+    trace = "".join(traceback.format_exception(error))
+    try:
+        copy = pickle.loads(pickle.dumps(error))
+    except Exception:  # as of a class that wants more arguments than its text
+        copy = RuntimeError(f"{type(error).__name__}: {error}")
+    copy.add_note(f"in a worker:\n{trace}")
+    return cast(Exception, copy)
+
+
+def work(unit: Unit) -> Ended:
     """Do a unit of work: run its trials; return those that were not written to a store."""
-    if unit.store is None:
-        return list(perform(unit.jobs))
-    with Store(unit.store) as store:
-        for record in perform(unit.jobs):
-            store.add(record)
-    return []
+    records: list[Record] = []
+    try:
+        if unit.store is None:
+            for record in perform(unit.jobs):
+                records.append(record)
+        else:
+            with Store(unit.store) as store:
+                for record in perform(unit.jobs):
+                    store.add(record)
+    except Exception as error:  # of a learner, or of the store
+        return Ended(tuple(records), error)
+    return Ended(tuple(records))
 
 
 def _dealt(at_work: _Run, jobs: list[Job], most: int | None) -> list[Unit]:
@@ -352,7 +389,8 @@ def _execute(at_work: _Run, workers: int, executor: Executor | None, limited: bo
                 "defined in a notebook or script; put its class into a module, or leave the "
                 "executor out"
             )
-        _on(at_work, executor, _dealt(at_work, away, workers if limited else None))
+        units = _dealt(at_work, away, workers if limited else None)
+        _on(at_work, executor, units, here=[], hasty=False)
         return
     units = _dealt(at_work, away, workers)
     if len(units) + bool(here) < 2:
@@ -362,7 +400,7 @@ def _execute(at_work: _Run, workers: int, executor: Executor | None, limited: bo
     file = None if str(at_work.store.path) == ":memory:" else at_work.store.path.resolve()
     units = [replace(unit, store=file) for unit in units]
     with _processes(min(workers, len(units))) as own:
-        _on(at_work, own, units, here)
+        _on(at_work, own, units, here, hasty=True)
 
 
 def _here(at_work: _Run, jobs: list[Job]) -> None:
@@ -383,20 +421,27 @@ def _compile(at_work: _Run, units: list[Unit]) -> None:
             list(perform([short], at_work.tell))
 
 
-def _on(at_work: _Run, executor: Executor, units: list[Unit], here: Iterable[Job] = ()) -> None:
-    """Run units on an executor, and jobs that cannot travel here meanwhile."""
-    pending: set[Future[list[Record]]] = set()
+def _on(at_work: _Run, executor: Executor, units: list[Unit], here: list[Job], hasty: bool) -> None:
+    """Run units on an executor, and jobs that cannot travel here meanwhile.
+
+    After an error no other unit begins. Those at work are waited for, as nothing can end them on
+    someone's executor and what they bring is kept; unless `hasty`.
+    """
+    pending: set[Future[Ended]] = set()
+    errors: list[Exception] = []
     try:
         with _interrupts_ignored():  # the processes that are started here inherit it
             for unit in units:
                 pending.add(executor.submit(work, unit))
-        _here(at_work, list(here))
-        while pending:
+        _here(at_work, here)
+        while pending and not (errors and hasty):
             ended, pending = wait(pending, timeout=POLL)
-            for future in ended:
-                for record in future.result():
-                    at_work.store.add(record)
+            errors += _keep(at_work, ended)
+            if errors:
+                pending = {each for each in pending if not each.cancel()}
             at_work.report()
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, BrokenExecutor))
     except BrokenExecutor as error:
         raise RuntimeError(
             "a worker process ended before its trials: it was killed (too little memory?), or a "
@@ -405,6 +450,22 @@ def _on(at_work: _Run, executor: Executor, units: list[Unit], here: Iterable[Job
     finally:
         for future in pending:
             future.cancel()
+
+
+def _keep(at_work: _Run, futures: Iterable[Future[Ended]]) -> list[Exception]:
+    """Keep what has come back, all of it; return the errors that came too."""
+    errors: list[Exception] = []
+    for future in futures:
+        try:
+            ended = future.result()
+        except Exception as error:  # of the executor: what a learner raises comes back in Ended
+            errors.append(error)
+            continue
+        for record in ended.records:
+            at_work.store.add(record)
+        if ended.error is not None:
+            errors.append(ended.error)
+    return errors
 
 
 @contextmanager
@@ -458,4 +519,4 @@ def _watch(parent: Connection) -> None:
     os._exit(1)
 
 
-__all__ = ["Progress", "Tell", "Unit", "run", "travels", "work"]
+__all__ = ["Ended", "Progress", "Tell", "Unit", "run", "travels", "work"]

@@ -33,6 +33,22 @@ LEARNER = '''
 
         def learn(self, sequence):
             os._exit(3)
+
+
+    class Odd(Exception):
+        """Cannot be made again from its text."""
+
+        def __init__(self, what, why):
+            super().__init__(f"{what} {why}")
+
+
+    class Moody(Habit):
+        """Cannot be made for every fifth seed or so."""
+
+        def __init__(self, task, rng, odd=False):
+            super().__init__(task, rng)
+            if self.habit[0] < 0.2:
+                raise Odd("not", "today") if odd else ValueError("not today")
 '''
 
 

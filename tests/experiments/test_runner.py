@@ -1,12 +1,15 @@
 """A trial's bits depend on nothing but its design, dtype and seed."""
 
+import multiprocessing
 import os
+import pickle
 import random
 import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +18,7 @@ import pytest
 
 from lstmbook.abuse import Scheduled, thesis_schedule
 from lstmbook.experiments import designs, runner, trials
-from lstmbook.experiments.runner import run
+from lstmbook.experiments.runner import Unit, run, work
 from lstmbook.experiments.store import Store, StoreError
 from lstmbook.experiments.trials import NETS, REFERENCE, job, perform
 from lstmbook.lstm import initial_weights
@@ -143,6 +146,11 @@ def test_compiling_is_told_and_its_end_too(compiled, monkeypatch):
     assert doing[2:] == [""] * 3
 
 
+def spawned(n):
+    """Return a reader's executor: processes that know nothing of ours."""
+    return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
+
+
 def in_a_notebook(monkeypatch):
     """Return a learner as a notebook has it: in __main__, which other processes cannot import."""
 
@@ -180,17 +188,74 @@ def test_it_does_not_travel(readable, monkeypatch):
         run(mine, trials=2, executor=Far())
 
 
-def test_an_error_of_a_learner_is_shown_and_the_rest_kept(readable, tmp_path):
-    def moody(task, rng):
-        if rng.random() < 0.3:
-            raise RuntimeError("not today")
-        return readable.learner.build(task, rng)
+@pytest.fixture
+def Moody(Habit):
+    return sys.modules[Habit.__module__].Moody
 
-    path = tmp_path / "s.sqlite"
-    with pytest.raises(RuntimeError, match="not today"):
-        run(readable.with_learner(moody), trials=20, jobs=1, store=path)
+
+def raised(design):
+    """Return the first seed for which a moody learner cannot be made."""
+    for seed in range(100):
+        try:
+            design.learner.build(design.task, stream(seed, 1))
+        except ValueError:
+            return seed
+
+
+def seeds(path):
     with Store(path) as store:
-        assert 0 < store.count() < 20
+        return {each.seed for each in store.records()}
+
+
+@pytest.mark.parametrize("executor", [lambda n: nullcontext(), ThreadPoolExecutor, spawned])
+def test_an_error_of_a_learner_is_shown_and_what_had_ended_is_kept(
+    readable, Moody, tmp_path, executor
+):
+    moody = readable.with_learner(Moody)
+    first = raised(moody)
+    assert 0 < first < 15
+    path = tmp_path / "s.sqlite"
+    with executor(2) as others, pytest.raises(ValueError, match="not today"):
+        run(moody, trials=20, jobs=1 if others is None else None, executor=others, store=path)
+    assert set(range(first)) <= seeds(path)
+    assert first not in seeds(path)
+    assert len(seeds(path)) < 20
+
+
+def test_what_is_at_work_beside_an_error_is_kept(readable, Moody, tmp_path):
+    """Its trials cannot be ended on an executor, so that they are waited for."""
+    moody = readable.with_learner(Moody)
+    first = raised(moody)
+    path = tmp_path / "s.sqlite"
+    long = replace(readable, max_sequences=500, name="long").with_criterion(run=501)
+    with ThreadPoolExecutor(2) as others, pytest.raises(ValueError, match="not today"):
+        run([long, moody], trials=1, seed=first, executor=others, store=path)
+    with Store(path) as store:
+        assert [each.experiment for each in store.records()] == ["long"]
+
+
+def test_a_unit_of_work_brings_back_what_ended_before_an_error(readable, Moody):
+    moody = readable.with_learner(Moody)
+    first = raised(moody)
+    ended = work(Unit(tuple(job(moody, seed) for seed in range(first + 2))))
+    assert [each.seed for each in ended.records] == list(range(first))
+    assert isinstance(ended.error, ValueError)
+    far = pickle.loads(pickle.dumps(ended))
+    assert far.records == ended.records
+    assert isinstance(far.error, ValueError)
+    assert 'raise Odd("not", "today") if odd else ValueError("not today")' in noted(far.error)
+
+
+def test_an_error_that_cannot_travel_is_told(readable, Moody):
+    odd = readable.with_learner(Moody, odd=True)
+    ended = work(Unit((job(odd, raised(readable.with_learner(Moody))),)))
+    far = pickle.loads(pickle.dumps(ended))
+    assert repr(far.error) == "RuntimeError('Odd: not today')"
+    assert "habits.Odd: not today" in noted(far.error)
+
+
+def noted(error):
+    return "\n".join(error.__notes__)
 
 
 @pytest.mark.parametrize(
