@@ -167,7 +167,8 @@ def run_trial(
     Raises
     ------
     TypeError, ValueError
-        If a count is not a whole number of at least 1.
+        If a count is not a whole number of at least 1, or what the learner returns is not the
+        outputs.
     """
     max_sequences = as_count("max_sequences", max_sequences, at_least=1)
     window = as_count("window", window, at_least=1)
@@ -181,7 +182,7 @@ def run_trial(
         sequence = task.sample(rng)
         # a diverging learner overflows: that is an ending with a name, not a warning
         with np.errstate(over="ignore", invalid="ignore"):
-            outputs = learner.learn(sequence)
+            outputs = _outputs(learner, sequence)
         if not np.isfinite(outputs).all():
             ending, sequences = "diverged", presented
             break
@@ -200,3 +201,25 @@ def run_trial(
         seconds=time.perf_counter() - started,
         seed=seed,
     )
+
+
+def _outputs(learner: Learner, sequence: Sequence) -> Array:
+    """Show a sequence to a learner and return its outputs, shape (T, n_outputs).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it returns something else.
+    """
+    found: object = learner.learn(sequence)
+    place = f"{type(learner).__name__}.learn returned"
+    wanted = f"the outputs, an array of shape {sequence.targets.shape}"
+    if found is None:
+        raise TypeError(f"{place} None; it must return {wanted}")
+    try:
+        outputs = np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError) as problem:
+        raise TypeError(f"{place} {found!r}; it must return {wanted}") from problem
+    if outputs.shape != sequence.targets.shape:
+        raise ValueError(f"{place} an array of shape {outputs.shape}; it must return {wanted}")
+    return outputs

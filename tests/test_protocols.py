@@ -71,6 +71,36 @@ def test_divergence_ends_a_trial_by_name():
     assert outcome.sequences == 1
 
 
+@pytest.mark.parametrize(
+    ("returned", "kind", "message"),
+    [
+        (None, TypeError, r"Forgets.learn returned None; it must return the outputs, an array of"),
+        ("good", TypeError, r"Forgets.learn returned 'good'; it must return the outputs"),
+        ([[1.0], [1.0, 2.0]], TypeError, r"returned \[\[1.0\], \[1.0, 2.0\]\]; it must"),
+        (np.ones(2), ValueError, r"an array of shape \(2,\); it must .* of shape \(2, 1\)"),
+    ],
+)
+def test_what_a_learner_returns_must_be_its_outputs(returned, kind, message):
+    class Forgets(Creeping):
+        def learn(self, sequence):
+            return returned
+
+    with pytest.raises(kind, match=message):
+        run_trial(Constant(), Forgets(), np.random.default_rng(0), max_sequences=9)
+
+
+def test_outputs_may_be_lists():
+    class Lists(Creeping):
+        def learn(self, sequence):
+            return super().learn(sequence).tolist()
+
+    plain, lists = (
+        run_trial(Constant(), learner, np.random.default_rng(0), max_sequences=100)
+        for learner in (Creeping(), Lists())
+    )
+    assert (lists.ending, lists.sequences) == (plain.ending, plain.sequences) == ("success", 7)
+
+
 def test_all_right_tries_the_sets_with_fixed_weights():
     task = Constant()
     batch = Batch.of([task.sample(None)])
