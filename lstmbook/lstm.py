@@ -109,8 +109,8 @@ class Topology:
         object.__setattr__(self, "blocks", sizes)
         as_choice("recurrent", self.recurrent, RECURRENT)
         as_choice("competition", self.competition, COMPETITION)
-        for name in (self.g, self.h, self.f_k):
-            squashing(name)
+        for name in ("g", "h", "f_k"):
+            squashing(getattr(self, name), name)
         for biases, gates in (
             ("input_gate_biases", "input_gates"),
             ("output_gate_biases", "output_gates"),

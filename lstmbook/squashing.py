@@ -85,8 +85,13 @@ h = Squashing(
 SQUASHINGS = {each.name: each for each in (logistic, tanh, identity, g, h)}
 
 
-def squashing(name: str | Squashing) -> Squashing:
+def squashing(name: str | Squashing, argument: str = "name") -> Squashing:
     """Return the squashing function called `name`, or `name` itself if it is one already.
+
+    Parameters
+    ----------
+    argument
+        What the caller calls it; it stands in the error.
 
     Raises
     ------
@@ -96,5 +101,5 @@ def squashing(name: str | Squashing) -> Squashing:
     if isinstance(name, Squashing):
         return name
     if not isinstance(name, str) or name not in SQUASHINGS:
-        raise ValueError(f"name is {name!r}; it must be one of {', '.join(SQUASHINGS)}")
+        raise ValueError(f"{argument} is {name!r}; it must be one of {', '.join(SQUASHINGS)}")
     return SQUASHINGS[name]

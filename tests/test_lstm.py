@@ -199,6 +199,9 @@ def test_impossible_choices_are_named():
         Topology(1, 1, (1,), recurrent="all")
     with pytest.raises(ValueError, match=r"blocks\[1\] is 0"):
         Topology(1, 1, (1, 0))
+    for name in ("g", "h", "f_k"):
+        with pytest.raises(ValueError, match=f"^{name} is 'relu'; it must be one of logistic, "):
+            Topology(2, 1, (1,), **{name: "relu"})
     with pytest.raises(ValueError, match="input_gate_biases is True but input_gates is False"):
         Topology(1, 1, (1,), input_gates=False, input_gate_biases=True)
     with pytest.raises(ValueError, match="competition"):
