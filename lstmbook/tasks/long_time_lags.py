@@ -51,8 +51,55 @@ def _constant_prediction(p: int, errors: str) -> Baseline:
     return Baseline(frequency, 0.5 * steps * (1.0 - float((frequency**2).sum())))
 
 
+class _FirstIsLast:
+    """Experiments 1a and 1b but for their middle symbols: the first symbol comes back as the last.
+
+    Attributes
+    ----------
+    p, errors
+        As in the two tasks.
+    """
+
+    p: int
+    errors: str
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """The p + 1 symbols a1 .. a(p-1), x, y."""
+        return prediction_alphabet(self.p)
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of input lines, p + 1."""
+        return self.p + 1
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs, p + 1: one for each symbol that may come next."""
+        return self.p + 1
+
+    @property
+    def lag(self) -> int:
+        """Steps from the first symbol to the prediction that needs it (the same in each)."""
+        return self.p
+
+    def sample(self, rng: np.random.Generator) -> Sequence:
+        """Draw a sequence of T = p steps, which begins with x or y, each with probability 1/2."""
+        kept = self.p - 1 + int(rng.integers(2))
+        codes = np.concatenate([[kept], self._middle(rng), [kept]])
+        return _next_symbol_sequence(codes, self.n_inputs, self.errors)
+
+    def _middle(self, rng: np.random.Generator) -> IntArray:
+        """Return the p - 1 symbols between, of a1 .. a(p-1)."""
+        raise NotImplementedError
+
+    def doing_nothing(self) -> Baseline:
+        """Return what constant outputs score."""
+        return _constant_prediction(self.p, self.errors)
+
+
 @dataclass(frozen=True)
-class TwoSequences:
+class TwoSequences(_FirstIsLast):
     """Experiment 1a: (y, a1 .. a(p-1), y) or (x, a1 .. a(p-1), x), predict the next symbol.
 
     Attributes
@@ -76,41 +123,12 @@ class TwoSequences:
         as_count("p", self.p, at_least=1)
         as_choice("errors", self.errors, ERRORS)
 
-    @property
-    def alphabet(self) -> Alphabet:
-        """The p + 1 symbols a1 .. a(p-1), x, y."""
-        return prediction_alphabet(self.p)
-
-    @property
-    def n_inputs(self) -> int:
-        """The number of input lines, p + 1."""
-        return self.p + 1
-
-    @property
-    def n_outputs(self) -> int:
-        """The number of outputs, p + 1: one for each symbol that may come next."""
-        return self.p + 1
-
-    @property
-    def lag(self) -> int:
-        """Steps from the first symbol to the prediction that needs it (the same in each)."""
-        return self.p
-
-    def sample(self, rng: np.random.Generator) -> Sequence:
-        """Draw one of the two sequences, each with probability 1/2: T = p steps."""
-        kept = self.p - 1 + int(rng.integers(2))
-        middle = np.arange(self.p - 1)
-        return _next_symbol_sequence(
-            np.concatenate([[kept], middle, [kept]]), self.n_inputs, self.errors
-        )
-
-    def doing_nothing(self) -> Baseline:
-        """Return what constant outputs score."""
-        return _constant_prediction(self.p, self.errors)
+    def _middle(self, rng: np.random.Generator) -> IntArray:
+        return np.arange(self.p - 1)
 
 
 @dataclass(frozen=True)
-class RandomMiddle:
+class RandomMiddle(_FirstIsLast):
     """Experiment 1b: as 1a, the middle p - 1 symbols drawn at random from a1 .. a(p-1).
 
     Nothing but the last symbol can be predicted, so nothing can be compressed.
@@ -136,37 +154,8 @@ class RandomMiddle:
         as_count("p", self.p, at_least=2)
         as_choice("errors", self.errors, ERRORS)
 
-    @property
-    def alphabet(self) -> Alphabet:
-        """The p + 1 symbols a1 .. a(p-1), x, y."""
-        return prediction_alphabet(self.p)
-
-    @property
-    def n_inputs(self) -> int:
-        """The number of input lines, p + 1."""
-        return self.p + 1
-
-    @property
-    def n_outputs(self) -> int:
-        """The number of outputs, p + 1: one for each symbol that may come next."""
-        return self.p + 1
-
-    @property
-    def lag(self) -> int:
-        """Steps from the first symbol to the prediction that needs it (the same in each)."""
-        return self.p
-
-    def sample(self, rng: np.random.Generator) -> Sequence:
-        """Draw a sequence of T = p steps."""
-        kept = self.p - 1 + int(rng.integers(2))
-        middle = rng.integers(self.p - 1, size=self.p - 1)
-        return _next_symbol_sequence(
-            np.concatenate([[kept], middle, [kept]]), self.n_inputs, self.errors
-        )
-
-    def doing_nothing(self) -> Baseline:
-        """Return what constant outputs score."""
-        return _constant_prediction(self.p, self.errors)
+    def _middle(self, rng: np.random.Generator) -> IntArray:
+        return rng.integers(self.p - 1, size=self.p - 1)
 
 
 @dataclass(frozen=True)
