@@ -226,6 +226,8 @@ class Row:
         The row as an experiment, or None if the package cannot run it.
     missing
         Why it cannot, if so.
+    table_cap
+        The cap of the rows of its table that have none of their own.
     """
 
     id: str
@@ -237,6 +239,7 @@ class Row:
     why: Mapping[str, str]
     design: Design | None
     missing: str = ""
+    table_cap: int | None = None
 
     @property
     def name(self) -> str:
@@ -372,6 +375,7 @@ def _row(
         why={**entry.get("why", {}), **row.get("why", {})},
         design=made,
         missing=missing,
+        table_cap=entry["cap"],
     )
 
 

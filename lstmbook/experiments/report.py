@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lstmbook.experiments.designs import (
+    REPORT_SEED,
+    VARIANT_SEED,
     Design,
     Published,
     PublishedTable,
@@ -20,11 +22,24 @@ from lstmbook.experiments.designs import (
     is_of_variants,
     table,
 )
+from lstmbook.experiments.layout import (
+    Entry,
+    aligned,
+    as_html,
+    escaped,
+    filled,
+    fitted,
+    listed,
+    piped,
+)
 from lstmbook.experiments.options import changes
 from lstmbook.experiments.statistics import (
     Interval,
     Milestone,
     Summary,
+    in_order,
+    kind,
+    kinds,
     milestones,
     summarize,
     verdict,
@@ -42,6 +57,17 @@ CAPTION = (
     "the shares overlap; differs: otherwise. What is not printed is not compared; the spread of "
     "the published counts is not known."
 )
+
+
+MEANINGS = {
+    "right": "Right: the first window of 100 sequences of which that share was right",
+    "strings predicted": "strings predicted: that share of the strings of both sets, when the "
+    "criterion was tried",
+    "second symbols remembered": "second symbols remembered: in that share of these strings the "
+    "right one of T and P was the more active before the last symbol but one (half is guessing)",
+    "errors": "errors below x: the first of 100 successive sequences with all errors below x",
+}
+"""What the milestones of a kind are."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,10 @@ class Line:
         Why there are no trials, where the row cannot be run.
     milestones
         How many trials had learned something by when, where that was kept.
+    noted
+        The kinds of milestones that were kept, reached or not.
+    table_cap
+        The cap of the rows of the published table that have none of their own.
     """
 
     id: str
@@ -81,6 +111,8 @@ class Line:
     changed: tuple[tuple[str, str], ...] = ()
     note: str = ""
     milestones: tuple[Milestone, ...] = ()
+    noted: tuple[str, ...] = ()
+    table_cap: int | None = None
 
     @property
     def word(self) -> str:
@@ -89,13 +121,19 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """The verdict; for trials that were capped or diverged it says so."""
+        """The verdict; for trials that were capped or diverged it says so.
+
+        A cap below the table's may be what decides; it says that too.
+        """
         ours = self.ours
         if ours is None:
             return self.note or self.word
         asides = []
         if ours.capped:
-            asides.append(f"{ours.capped} of {ours.trials} capped at {self.cap:,}")
+            aside = f"{ours.capped} of {ours.trials} capped at {self.cap:,}"
+            if self.cap is not None and self.table_cap is not None and self.cap < self.table_cap:
+                aside += f", the table's cap is {self.table_cap:,}: ours may be what decides"
+            asides.append(aside)
         if ours.diverged:
             asides.append(f"{ours.diverged} of {ours.trials} diverged")
         return f"{self.word} ({'; '.join(asides)})" if asides else self.word
@@ -145,11 +183,9 @@ class Report:
 
     def cells(self) -> list[list[str]]:
         """Return the rows' cells as text and Markdown have them."""
-        names = [_name(line) for line in self.lines]
         return [
             [
-                # what tells lines of one design apart
-                name + (f" ({_made(line)})" if names.count(name) > 1 else ""),
+                name,
                 line.method,
                 *line.labels,
                 _printed(line.published),
@@ -157,19 +193,34 @@ class Report:
                 *(_ours(line.ours) if line.ours else ("", "", "")),
                 line.verdict,
             ]
-            for name, line in zip(names, self.lines, strict=True)
+            for name, line in zip(names(self.lines), self.lines, strict=True)
         ]
 
-    def text(self) -> str:
-        """Return the report as plain text."""
+    def text(self, width: int | None = None) -> str:
+        """Return the report as plain text, in lines of some width if one is given.
+
+        Then cells are broken into lines; where that is not enough, a row is a list of its own.
+        """
+        rows = [self.header, *self.cells()]
         numbers = range(1 + len(self.columns), len(self.header) - 1)
-        body = aligned([self.header, *self.cells()], numbers)
-        return "\n".join([f"{self.title} ({self.source})", "", *body, "", *self.remarks])
+        title = f"{self.title} ({self.source})"
+        entries = [self._entry(row) for row in rows[1:]]
+        return _as_text(title, rows, numbers, entries, self.remarks, width)
+
+    def _entry(self, row: list[str]) -> Entry:
+        """Return a row's cells as a head and what stands below it."""
+        _, method, *labels, published, _, success, mean, median, verdict = row
+        told = [f"{n} {v}" for n, v in zip(self.columns[1:], labels, strict=True) if v]
+        details = [(self.columns[0], [method, *told]), ("published", [published])]
+        if success:
+            counts = (("mean", mean), ("median", median))
+            details.append(("ours", [success, *(f"{n} {v}" for n, v in counts if v != "none")]))
+        return row[0], [*details, ("verdict", [verdict])]
 
     def markdown(self) -> str:
         """Return the report as Markdown."""
         below = [f"\n{remark}" for remark in self.remarks]
-        head = f"**{_escaped(self.title)}** ({_escaped(self.source)})"
+        head = f"**{escaped(self.title)}** ({escaped(self.source)})"
         return "\n".join([head, "", *piped([self.header, *self.cells()]), *below])
 
     def milestones(self) -> Milestones:
@@ -247,37 +298,53 @@ class Milestones:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The milestones that some trial had reached."""
-        return tuple(dict.fromkeys(each.name for line in self.lines for each in line.milestones))
+        """The milestones that some trial had reached: by kind, the easier ones first."""
+        return in_order(each.name for line in self.lines for each in line.milestones)
 
     def cells(self) -> list[list[str]]:
-        """Return the cells: of each row with milestones its name, then one cell a milestone."""
+        """Return the cells: of each row with milestones its name, then one cell a milestone.
+
+        "none" where no trial came so far, nothing where the kind of milestone was not kept.
+        """
         rows = []
-        for line in self.lines:
-            reached = {each.name: _milestone(each, line) for each in line.milestones}
-            if reached:
-                rows.append([_name(line), *(reached.get(name, "none") for name in self.names)])
+        for row, line in zip(names(self.lines), self.lines, strict=True):
+            if line.milestones:
+                reached = {each.name: _milestone(each, line) for each in line.milestones}
+                lacking = {name: "none" for name in self.names if kind(name) in line.noted}
+                rows.append([row, *((lacking | reached).get(name, "") for name in self.names)])
         return rows
 
     @property
     def remark(self) -> str:
         """How to read the table."""
+        shown = {kind(name) for name in self.names}
+        meanings = "; ".join(text for each, text in MEANINGS.items() if each in shown)
         return (
             "Median number of sequences after which a trial had come so far, over the trials that "
-            "did (how many of how many, where not all). Errors below x: the first of 100 "
-            "successive sequences with all errors below x; right: the first window of 100 "
-            "sequences of which that share was right."
+            "did (how many of how many, where not all). None: no trial came so far; empty: "
+            f"milestones of this kind were not kept of the row's trials. {meanings}."
         )
 
-    def text(self) -> str:
-        """Return the table as plain text."""
-        body = aligned([["row", *self.names], *self.cells()], range(1, 1 + len(self.names)))
-        return "\n".join([f"{self.title}: milestones", "", *body, "", self.remark])
+    def text(self, width: int | None = None) -> str:
+        """Return the table as plain text, in lines of some width if one is given."""
+        rows = [["row", *self.names], *self.cells()]
+        numbers = range(1, 1 + len(self.names))
+        entries = [self._entry(row) for row in rows[1:]]
+        return _as_text(f"{self.title}: milestones", rows, numbers, entries, [self.remark], width)
+
+    def _entry(self, row: list[str]) -> Entry:
+        """Return a row's cells as a head and, below it, a line for each kind of milestone."""
+        of_kind: dict[str, list[str]] = {}
+        for name, cell in zip(self.names, row[1:], strict=True):
+            if cell:
+                short = name.replace(kind(name), "").replace(" of ", "").strip() or name
+                of_kind.setdefault(kind(name), []).append(f"{short}: {cell}")
+        return row[0], list(of_kind.items())
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
         body = piped([["row", *self.names], *self.cells()])
-        return "\n".join([f"**{_escaped(self.title)}: milestones**", "", *body, "", self.remark])
+        return "\n".join([f"**{escaped(self.title)}: milestones**", "", *body, "", self.remark])
 
     def __str__(self) -> str:
         return self.text()
@@ -296,58 +363,37 @@ def _milestone(each: Milestone, line: Line) -> str:
     return f"{each.median:,.0f}" + (f" ({each.trials}/{trials})" if each.trials < trials else "")
 
 
-def as_html(
-    title: str, rows: list[list[str]], numbers: Iterable[int], remarks: Iterable[str]
-) -> str:
-    """Return rows as an HTML table, the first as its header, some columns to the right.
-
-    Plain HTML is what JupyterLab, GitHub and the site all show as a table.
-    """
-    right = set(numbers)
-
-    def cell(kind: str, i: int, text: str) -> str:
-        side = "right" if i in right else "left"
-        return f'<{kind} style="text-align: {side}">{html.escape(text)}</{kind}>'
-
-    head, *body = (
-        "<tr>" + "".join(cell(kind, i, text) for i, text in enumerate(row)) + "</tr>"
-        for kind, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
-    )
-    below = "".join(f"<p>{html.escape(remark)}</p>" for remark in remarks)
-    return (
-        f"<p><strong>{html.escape(title)}</strong></p>"
-        # a wide table scrolls, so that the keyboard must reach it
-        f'<table tabindex="0"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>{below}'
-    )
+def names(lines: Sequence[Line]) -> list[str]:
+    """Return the lines' names: the row's, what differs from it, and what tells equal ones apart."""
+    found = [
+        line.id + "".join(f" {name} {value}" for name, value in line.changed) for line in lines
+    ]
+    return [
+        name + (f" ({made(line)})" if found.count(name) > 1 else "")
+        for name, line in zip(found, lines, strict=True)
+    ]
 
 
-def aligned(rows: list[list[str]], numbers: Iterable[int]) -> list[str]:
-    """Return rows as lines of plain text, the first as a header, some columns to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = set(numbers)
-
-    def one(row: list[str]) -> str:
-        return "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-
-    return [one(rows[0]), "  ".join("-" * width for width in widths), *map(one, rows[1:])]
-
-
-def piped(rows: list[list[str]]) -> list[str]:
-    """Return rows as lines of a Markdown table, the first as its header."""
-    marked = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in marked]
-
-
-def _made(line: Line) -> str:
+def made(line: Line) -> str:
+    """Return what made a line's trials, in words."""
     return f"{line.dtype}, {line.engine}, seeds {line.seeds}"
 
 
-def _name(line: Line) -> str:
-    """Return a line's name: the row's, and what differs from it."""
-    return line.id + "".join(f" {name} {value}" for name, value in line.changed)
+def _as_text(
+    title: str,
+    rows: list[list[str]],
+    numbers: Iterable[int],
+    entries: list[Entry],
+    remarks: Iterable[str],
+    width: int | None,
+) -> str:
+    """Return a table with its title and remarks: as wide as it is, or within a width."""
+    if width is None:
+        body = aligned(rows, numbers)
+    else:
+        body = fitted(rows, numbers, width) or listed(entries, width)
+    below = [filled(each, width) for each in remarks]
+    return "\n".join([filled(title, width), "", *body, "", *below])
 
 
 def _printed(published: Published) -> str:
@@ -375,10 +421,6 @@ def _with_interval(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return "none"
     return f"{value:,.0f} [{interval[0]:,.0f}, {interval[1]:,.0f}]"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
 
 
 def _numbers(columns: tuple[str, ...], line: Line) -> dict[str, Any]:
@@ -416,7 +458,10 @@ def _numbers(columns: tuple[str, ...], line: Line) -> dict[str, Any]:
 
 
 def report(
-    of: str | Iterable[Design], store: Path | str | Store | Iterable[Record], every: bool = False
+    of: str | Iterable[Design],
+    store: Path | str | Store | Iterable[Record],
+    every: bool = False,
+    rows: Iterable[str] = (),
 ) -> Report:
     """Return the results of a published table, or of some designs, as the store has them.
 
@@ -431,33 +476,43 @@ def report(
     every
         Whether also trials with other options, and of other versions of the engine, are shown:
         in lines of their own.
+    rows
+        The ids of the rows wanted; all unless given.
 
     Raises
     ------
     ValueError
-        If there is no table of that name.
+        If there is no table or no row of that name.
     lstmbook.experiments.store.StoreError
         If the store cannot be used.
     """
     designs = [] if isinstance(of, str) else list(of)
     shown = table(of) if isinstance(of, str) else _own_table(designs)
+    wanted = [shown.row(each) for each in rows] or list(shown.rows)
     asked = {each.options for each in designs}
-    names = {row.name for row in shown.rows}
-    records = [each for each in records_of(store) if each.experiment in names]
+    mine: dict[str, list[Record]] = {row.name: [] for row in wanted}
+    for each in records_of(store):
+        if each.experiment in mine:
+            mine[each.experiment].append(each)
     lines: list[Line] = []
-    left_out = 0
-    for row in shown.rows:
-        mine = [each for each in records if each.experiment == row.name]
-        here = [each for each in mine if every or _is_current(row, each, asked)]
+    left_out: Counter[str] = Counter()
+    for row in wanted:
+        here = []
+        for each in mine[row.name]:
+            why = "" if every else _why_left_out(row, each, asked)
+            if why:
+                left_out[why] += 1
+            else:
+                here.append(each)
         lines += _lines(row, here, asked)
-        left_out += len(mine) - len(here)
-    notes = []
-    if left_out:
-        notes.append(
-            f"{left_out} trials with other options, or of another version of the engine, or on "
-            "the seeds of variants, are in the store and not shown here."
-        )
-    return Report(shown.title, shown.source, shown.columns, tuple(lines), tuple(notes))
+    return Report(shown.title, shown.source, shown.columns, tuple(lines), _notes(left_out))
+
+
+def _notes(left_out: Mapping[str, int]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    told = ", ".join(f"{left_out[why]} {why}" for why in sorted(left_out))
+    return (f"Trials in the store that are not shown here: {told}.",)
 
 
 def records_of(store: Path | str | Store | Iterable[Record]) -> Iterator[Record]:
@@ -482,7 +537,7 @@ def _own_table(designs: list[Design]) -> PublishedTable:
             row = Row(each.name, "", each.method, "", (), Published(), {}, each)
         rows.setdefault(each.name, row)
     plain = tuple(
-        Row(r.name, "", r.method, r.source, (), r.published, r.why, r.design) for r in rows.values()
+        replace(row, id=row.name, table="", labels=(), missing="") for row in rows.values()
     )
     return PublishedTable("", "Experiments", "own designs", ("method",), plain)
 
@@ -494,11 +549,13 @@ def _lines(row: Row, records: list[Record], asked: set[str]) -> list[Line]:
         key = (each.options, each.dtype, each.engine, is_of_variants(each.seed))
         groups.setdefault(key, []).append(each)
     members = sorted(groups.values(), key=lambda group: _rank(row, group[0]))
-    lines = [line(row, group) for group in members]
+    lines = _told_apart([(line(row, group), group[0].options) for group in members])
     if not lines or (not asked and all(each.changed for each in lines)):
         cap = row.design.max_sequences if row.design else None
         empty = Line(
-            row.id, row.method, row.labels, row.source, row.published, None, cap, note=row.missing
+            *(row.id, row.method, row.labels, row.source, row.published, None, cap),
+            note=row.missing,
+            table_cap=row.table_cap,
         )
         lines.insert(0, empty)
     return lines
@@ -510,14 +567,54 @@ def _rank(row: Row, record: Record) -> tuple[bool, str, str, str]:
     return other, record.method, record.dtype, record.engine
 
 
-def _is_current(row: Row, record: Record, asked: set[str]) -> bool:
-    """Return whether a trial is of the row's design, of one asked for, or of an own learner."""
+def _why_left_out(row: Row, record: Record, asked: set[str]) -> str:
+    """Return why a trial is not shown; nothing where it is.
+
+    Shown are the row's design, one that was asked for, and own learners.
+    """
     if row.design is not None and record.options == row.design.options:
         if is_of_variants(record.seed):
-            return False
-        return record.engine in _current(row.design, record.dtype)
-    learner = json.loads(record.options)["learner"]
-    return record.options in asked or learner.get("is") == "OwnLearner"
+            return f"on the seeds of variants ({VARIANT_SEED} to {REPORT_SEED - 1})"
+        current = record.engine in _current(row.design, record.dtype)
+        return "" if current else "of another version of what runs them"
+    own = json.loads(record.options)["learner"].get("is") == "OwnLearner"
+    return "" if own or record.options in asked else "with other options"
+
+
+def _told_apart(found: list[tuple[Line, str]]) -> list[Line]:
+    """Return lines, each given with its options; own learners of one name with their versions."""
+    lines = []
+    for each, options in found:
+        alike = (each.method, each.changed)
+        twins = {other for line, other in found if (line.method, line.changed) == alike}
+        mine, theirs = _code(options), [_code(other) for other in twins]
+        more = [
+            (name, _shortened(mine[name], {other[name] for other in theirs}))
+            for name in mine
+            if len({other[name] for other in theirs}) > 1
+        ]
+        # the source is what a version stands for where none was given
+        if len({(other["make"], other["version"]) for other in theirs}) == len(twins):
+            more = [pair for pair in more if pair[0] != "source"]
+        lines.append(replace(each, changed=(*each.changed, *more)))
+    return lines
+
+
+def _code(options: str) -> dict[str, str]:
+    """Return what says which code an own learner has; of other learners nothing."""
+    learner = json.loads(options)["learner"]
+    place, _, source = str(learner.get("make", "")).partition(" source ")
+    return {"make": place, "version": str(learner.get("version", "")), "source": source}
+
+
+def _shortened(version: str, versions: set[str]) -> str:
+    """Return a version; of the digest of a source as much as tells it from others."""
+    for end in range(len("source ") + 7, len(version)):
+        if version.startswith("source ") and len({each[:end] for each in versions}) == len(
+            versions
+        ):
+            return version[:end]
+    return version
 
 
 def _current(design: Design, dtype: str) -> set[str]:
@@ -536,7 +633,7 @@ def line(row: Row, members: list[Record]) -> Line:
     first = members[0]
     changed: tuple[tuple[str, str], ...] = ()
     if row.design is not None and first.options != row.design.options:
-        changed = tuple(_shown_changes(first.options, row.design.options))
+        changed = tuple(_shown_changes(first, row.design.options))
     return Line(
         id=row.id,
         method=first.method,
@@ -550,17 +647,22 @@ def line(row: Row, members: list[Record]) -> Line:
         seeds=_ranges([e.seed for e in members]),
         changed=changed,
         milestones=milestones([each.milestones for each in members]),
+        noted=kinds([each.milestones for each in members]),
+        table_cap=row.table_cap,
     )
 
 
-def _shown_changes(options: str, published: str) -> Iterator[tuple[str, str]]:
-    """Yield what differs; of an own learner only its task and cap, since all else does."""
-    own = json.loads(options)["learner"].get("is") != json.loads(published)["learner"].get("is")
-    for name, value in changes(options, published).items():
+def _shown_changes(record: Record, published: str) -> Iterator[tuple[str, str]]:
+    """Yield what differs; of an own learner its settings, task and cap, since all else does."""
+    mine = json.loads(record.options)["learner"]
+    own = mine.get("is") != json.loads(published)["learner"].get("is")
+    for name, value in changes(record.options, published).items():
         if not (own and name.startswith("learner.")):
             yield name, value
     if own:
-        yield "learner", "one's own"
+        yield "learner", record.method
+        for name, value in mine.get("settings", []):
+            yield name, json.dumps(value)
 
 
 def _ranges(seeds: list[int]) -> str:

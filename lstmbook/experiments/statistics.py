@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -142,9 +143,42 @@ class Milestone:
 OTHER_COUNTS = frozenset({"epochs", "hidden units"})
 """Whole numbers that a trial notes beside its milestones and that count no sequences."""
 
+KINDS = ("right", "strings predicted", "second symbols remembered", "errors")
+"""Kinds of milestones, in the order of tables; those that are none of these follow."""
+
+
+def kind(name: str) -> str:
+    """Return the kind of what a trial notes: of "90% of strings predicted" "strings predicted"."""
+    for each in KINDS:
+        if each in name:
+            return each
+    return name
+
+
+def kinds(reached: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the kinds of what some trials noted, be it a milestone or the share they came to."""
+    found = {kind(name) for trial in reached for name in trial}
+    return (*(each for each in KINDS if each in found), *sorted(found - {*KINDS}))
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of milestones, each once: by kind, and of a kind what is reached first first.
+
+    That is 50 % before 100 %; larger errors before smaller ones.
+    """
+
+    def rank(name: str) -> tuple[int, str, float]:
+        of = kind(name)
+        number = re.search(r"\d+(\.\d+)?", name)
+        size = float(number[0]) if number else 0.0
+        known = KINDS.index(of) if of in KINDS else len(KINDS)
+        return known, of, -size if of == "errors" else size
+
+    return tuple(sorted(set(names), key=rank))
+
 
 def milestones(reached: Iterable[Mapping[str, Any]]) -> tuple[Milestone, ...]:
-    """Return the milestones that some of the trials had reached, by their names.
+    """Return the milestones that some of the trials had reached, as `in_order` has them.
 
     Parameters
     ----------
@@ -157,13 +191,8 @@ def milestones(reached: Iterable[Mapping[str, Any]]) -> tuple[Milestone, ...]:
         for name, sequences in trial.items():
             if isinstance(sequences, int) and name not in OTHER_COUNTS:
                 found.setdefault(name, []).append(sequences)
-    # 90 % right before 100 %; larger errors are reached before smaller ones
-    order = sorted(found, key=lambda name: (len(name), name))
-    order.sort(key=lambda name: name.startswith("errors"))
-    large = [name for name in reversed(order) if name.startswith("errors")]
-    right = [name for name in order if not name.startswith("errors")]
     return tuple(
-        Milestone(name, len(found[name]), float(np.median(found[name]))) for name in right + large
+        Milestone(name, len(found[name]), float(np.median(found[name]))) for name in in_order(found)
     )
 
 

@@ -9,6 +9,8 @@ from lstmbook.experiments.designs import Published
 from lstmbook.experiments.statistics import (
     VERDICTS,
     bootstrap,
+    in_order,
+    kinds,
     milestones,
     summarize,
     verdict,
@@ -119,3 +121,26 @@ def test_the_verdict(published, results, word):
 def test_what_counts_no_sequences_is_no_milestone():
     noted = {"90% of strings predicted": 512, "hidden units": 5, "epochs": 9, "share": 0.5}
     assert [each.name for each in milestones([noted])] == ["90% of strings predicted"]
+
+
+def test_milestones_stand_by_kind_and_the_easier_ones_first():
+    noted = [
+        {"50% of strings predicted": 9, "50% of second symbols remembered": 2},
+        {"errors below 0.1": 8, "errors below 0.3": 6, "100% right": 7, "90% right": 4},
+        {"75% of strings predicted": 11, "100% of strings predicted": 12, "50% right": 1},
+        {"75% of second symbols remembered": 3, "blocks added": [5]},
+    ]
+    expected = (
+        *(f"{share}% right" for share in (50, 90, 100)),
+        *(f"{share}% of strings predicted" for share in (50, 75, 100)),
+        *(f"{share}% of second symbols remembered" for share in (50, 75)),
+        *(f"errors below {size}" for size in (0.3, 0.1)),
+    )
+    assert tuple(each.name for each in milestones(noted)) == expected
+    assert in_order(reversed(expected)) == expected
+
+
+def test_a_share_tells_that_its_kind_was_looked_at():
+    noted = [{"largest share of strings predicted": 0.0, "hidden units": 5}, {"50% right": 3}]
+    assert kinds(noted) == ("right", "strings predicted", "hidden units")
+    assert kinds([{}]) == ()
