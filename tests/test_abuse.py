@@ -25,6 +25,7 @@ from lstmbook.abuse import (
     state_after,
     step_moments,
     thesis_schedule,
+    two_sequence_net,
     weights_into_memory,
     with_competition,
 )
@@ -115,16 +116,7 @@ def test_new_gates_get_their_bias():
 
 def test_sequential_construction_solves_a_small_experiment_1a():
     task = TwoSequences(5, criterion=RunOfRight(0.25, run=100))
-    begin = Topology(
-        6,
-        6,
-        (),
-        output_gates=False,
-        shortcuts=True,
-        output_biases=True,
-        g="logistic",
-        h="identity",
-    )
+    begin = two_sequence_net(task, cell=False)
     rng = np.random.default_rng(0)
     first = LSTM(begin, initial_weights(begin, rng), learning_rate=1.0)
     learner = SequentialConstruction(first, rng, Plateau(window=50, gain=0.01, patience=2))

@@ -13,7 +13,6 @@ import importlib
 import json
 import os
 import re
-import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+
+from lstmbook.files import replace_text
 
 Report = Callable[[str], None]
 
@@ -138,16 +139,7 @@ def read(path: Path) -> NotebookNode:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Store a notebook at `path`: either the whole new file stands there, or the old one."""
-    text = nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, path.stat().st_mode if path.exists() else 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_text(path, nbformat.writes(notebook, version=4).rstrip("\n") + "\n")
 
 
 def setup_source(root: Path) -> str:

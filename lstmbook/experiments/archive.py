@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from lstmbook.experiments.designs import design, is_of_variants, table_names
 from lstmbook.experiments.store import Record, Store, StoreError
+from lstmbook.files import replace_text
 
 DIGITS = 4
 """Significant digits of an error curve."""
@@ -161,7 +160,7 @@ def export(store: Store, place: Path | str) -> int:
         name = record.experiment.partition("/")[0]
         of_file.setdefault(name if name in table_names() else OTHER, []).append(record)
     for name, records in of_file.items():
-        _write(place / f"{name}.jsonl", "".join(f"{line}\n" for line in lines(records)))
+        replace_text(place / f"{name}.jsonl", "".join(f"{line}\n" for line in lines(records)))
     return len(known) - before
 
 
@@ -197,16 +196,3 @@ def _outcome(record: Record) -> tuple[Any, ...]:
 def _text(options: Any) -> str:
     """Return options as `lstmbook.experiments.options.canonical` writes them."""
     return json.dumps(options, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file: either the whole new one stands there, or the old one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
