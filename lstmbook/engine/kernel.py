@@ -45,6 +45,13 @@ TOLERANCES = (0.4, 0.3, 0.2, 0.1)
 ACCURACIES = (0.5, 0.9, 0.95, 1.0)
 """Milestones: the first window of 100 sequences of which such a share is right."""
 
+PHASES = 3
+"""So many parts a training schedule may have."""
+
+GROUPS = ("into", "out", "rest")
+"""Weights that a schedule can give rates of their own: into cells and gates, from cells to
+outputs, all others."""
+
 # columns of the tables of trials (whole numbers, then real ones), results and lanes
 PI = (
     "key_weights",
@@ -64,8 +71,16 @@ PI = (
     "patience",
     "given_weights",
     "n_start_blocks",
+    *(f"phase_end_{i}" for i in range(PHASES - 1)),
 )
-PF = ("learning_rate", "scale", "tolerance", "gain", "stop")
+PF = (
+    "learning_rate",
+    "scale",
+    "tolerance",
+    "gain",
+    "stop",
+    *(f"rate_{group}_{i}" for i in range(PHASES) for group in GROUPS),
+)
 RI = (
     "ending",
     "sequences",
@@ -126,6 +141,8 @@ class Kernel:
         "float32" or "float64".
     lanes
         How many trials run side by side.
+    scheduled
+        Whether groups of weights have learning rates of their own, which change with time.
     """
 
     net: Topology
@@ -136,6 +153,7 @@ class Kernel:
     construct: bool
     dtype: str
     lanes: int
+    scheduled: bool = False
 
     @property
     def wide(self) -> bool:
@@ -186,6 +204,8 @@ class Kernel:
         """The rows of ``S``: (name, number, number) to the row's place."""
         net, names = self.net, [("rate", 0, 0), ("target", 0, 0), ("worst", 0, 0), ("loss", 0, 0)]
         names += [("legal", 0, 0), ("judge_last", 0, 0), ("final", 0, 0)]
+        if self.scheduled:
+            names += [("rate_into", 0, 0), ("rate_out", 0, 0)]
 
         def add(name: str, n: int, m: int = 1) -> None:
             names.extend((name, i, j) for i in range(n) for j in range(m))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lstmbook.abuse import Plateau
+from lstmbook.abuse import Phase, Plateau, memory_weights, weights_into_memory
 from lstmbook.engine.dense import Adding
 from lstmbook.engine.draws import stream_key
-from lstmbook.engine.kernel import CHUNK, NARROW, PF, PI, Kernel
+from lstmbook.engine.kernel import CHUNK, GROUPS, NARROW, PF, PHASES, PI, Kernel
 from lstmbook.lstm import Bias, Topology
 from lstmbook.protocols import Task
 from lstmbook.sequences import IntArray, as_choice
@@ -29,6 +29,56 @@ Half of it where outputs are many, so that their weights stay in the second cach
 """
 
 DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A part of a training schedule, as the engine has it.
+
+    Attributes
+    ----------
+    sequences
+        For how many sequences it lasts; the last part goes on for ever.
+    into, out, rest
+        Learning rates of the weights into cells and gates, of those from cells to outputs, and
+        of all others; 0 where they rest.
+    """
+
+    sequences: int
+    into: float
+    out: float
+    rest: float
+
+    def __post_init__(self) -> None:
+        as_count("sequences", self.sequences, at_least=1)
+        for group in GROUPS:
+            as_number(group, getattr(self, group), at_least=0)
+
+
+def rates_of(net: Topology, phases: tuple[Phase, ...]) -> tuple[Rates, ...]:
+    """Return a schedule as the engine has it.
+
+    Raises
+    ------
+    ValueError
+        If a phase trains a part only of the weights that the engine gives one rate.
+    """
+    into, memory = weights_into_memory(net), memory_weights(net)
+    groups = {"into": into, "out": memory & ~into, "rest": ~memory}
+    found = []
+    for number, phase in enumerate(phases):
+        trained = np.ones(net.n_weights, dtype=np.bool_) if phase.trained is None else phase.trained
+        rates = {}
+        for group, members in groups.items():
+            share = trained[members].mean() if members.any() else 0.0
+            if share not in (0.0, 1.0):
+                raise ValueError(
+                    f"phases[{number}].trained has {share:.0%} of the weights {group!r}; the "
+                    "engine can train all of them or none"
+                )
+            rates[group] = phase.learning_rate * share
+        found.append(Rates(phase.sequences, **rates))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -57,6 +107,8 @@ class Trial:
         If given, blocks are added one by one where the error stops decreasing.
     start_blocks
         The number of blocks before the first is added.
+    schedule
+        If given, learning rates that change with time, in place of `learning_rate`.
     weights
         Initial weights instead of drawn ones, shape (net.n_weights,).
     dtype
@@ -76,6 +128,7 @@ class Trial:
     output_bias: Bias = None
     plateau: Plateau | None = None
     start_blocks: int = 0
+    schedule: tuple[Rates, ...] = ()
     weights: Array | None = field(default=None, compare=False)
     dtype: str = "float64"
 
@@ -102,6 +155,10 @@ def unsupported(trial: Trial) -> str | None:
     task, criterion = trial.task, trial.task.criterion
     if not trial.net.n_blocks:
         return "net has no blocks"
+    if len(trial.schedule) > PHASES:
+        return f"its schedule has more than {PHASES} parts"
+    if trial.schedule and (trial.plateau is not None or isinstance(task, EmbeddedReber)):
+        return "with a schedule it neither adds blocks nor learns the Reber grammar"
     if isinstance(task, EmbeddedReber):
         if not isinstance(criterion, AllRight) or criterion.is_right is not string_predicted:
             return "the criterion is not that every string is predicted"
@@ -148,6 +205,7 @@ def kernel_of(trial: Trial, lanes: int | None = None) -> Kernel:
         construct=trial.plateau is not None,
         dtype=trial.dtype,
         lanes=as_count("lanes", lanes, at_least=1),
+        scheduled=bool(trial.schedule),
     )
 
 
@@ -217,6 +275,12 @@ def _numbers(trial: Trial, strings: _Strings) -> dict[str, float]:
         "patience": 0 if rule is None else rule.patience,
         "stop": 0.5,
     }
+    end = 0
+    for i, part in enumerate(trial.schedule):
+        numbers |= {f"rate_{group}_{i}": getattr(part, group) for group in GROUPS}
+        end += part.sequences
+        if i + 1 < len(trial.schedule):
+            numbers[f"phase_end_{i}"] = end
     if isinstance(criterion, RunOfRight):
         numbers |= {
             "tolerance": criterion.tolerance,
@@ -295,4 +359,13 @@ class _Strings:
         )
 
 
-__all__ = ["ENGINE_VERSION", "Table", "Trial", "kernel_of", "table_of", "unsupported"]
+__all__ = [
+    "ENGINE_VERSION",
+    "Rates",
+    "Table",
+    "Trial",
+    "kernel_of",
+    "rates_of",
+    "table_of",
+    "unsupported",
+]

@@ -84,6 +84,11 @@ class Writer:
         """Return the expression of a lane's number in a row of ``S``."""
         return f"S[{self.kernel.rows[name, i, j] * self.kernel.lanes} + {lane}]"
 
+    def rate(self, group: str, lane: str = "l") -> str:
+        """Return the expression of a lane's learning rate for one of the groups of weights."""
+        own = self.kernel.scheduled and group != "rest"
+        return self.at(f"rate_{group}" if own else "rate", lane=lane)
+
     def let(self, stem: str, expression: str) -> str:
         """Add an assignment to a new name and return the name."""
         name = self.name(stem)
@@ -321,7 +326,8 @@ class Writer:
         kernel, net, n = self.kernel, self.kernel.net, self.number
         with self.block(lanes):
             read = self.source()
-            rate = self.let("rate", self.at("rate"))
+            rate = self.let("rate", self.rate("rest"))
+            from_cells = self.let("rate", self.rate("out")) if kernel.scheduled else rate
             target = self.let("target", self.at("target"))
             nets = []
             for k in range(net.n_outputs):
@@ -343,9 +349,12 @@ class Writer:
             for k, delta in enumerate(deltas):
                 change = self.let("change", f"{rate} * {delta}")
                 self.line(f"{self.at('change_k', k)} = {change}")
+                of_cells = change
+                if kernel.scheduled:
+                    of_cells = self.let("change", f"{from_cells} * {delta}")
                 for m, (kind, number) in enumerate(kernel.output_sources):
-                    place = self.at(group, k, m)
-                    self.line(f"{place} = fma({change}, {read(kind, number)}, {place})")
+                    place, by = self.at(group, k, m), of_cells if kind == "c" else change
+                    self.line(f"{place} = fma({by}, {read(kind, number)}, {place})")
 
     def _judge(self, outputs: list[str], target: str) -> None:
         """Note the largest error, the loss, and whether possible symbols come first."""
@@ -383,7 +392,7 @@ class Writer:
         """Add what errors do inside blocks: `eq-output-gate`, `eq-state-error`."""
         kernel, net = self.kernel, self.kernel.net
         with self.block(lanes):
-            rate = self.let("rate", self.at("rate"))
+            rate = self.let("rate", self.rate("into"))
             gated: list[list[str]] = [[] for _ in range(net.n_blocks)]
             for c in range(net.n_cells):
                 b = int(net.block_of[c])

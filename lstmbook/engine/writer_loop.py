@@ -20,9 +20,11 @@ from __future__ import annotations
 from lstmbook.engine.kernel import (
     ACCURACIES,
     CHUNK,
+    GROUPS,
     LF,
     LI,
     PF,
+    PHASES,
     PI,
     RI,
     TOLERANCES,
@@ -170,12 +172,21 @@ def load(writer: Writer) -> None:
         writer.line(f"{li('window')} = 100")
         writer.line(f"{lf('best')} = np.inf")
         writer.line(f"{writer.at('rate', lane='lane')} = F({pf(writer, 'learning_rate')})")
+        if kernel.scheduled:
+            _set_rates(writer, 0)
         writer.line(f"{writer.at('judge_last', lane='lane')} = F({pi('judge_last')})")
         writer.line(f"{li('blocks')} = {pi('n_start_blocks')}")
         if kernel.construct:
             for b in range(kernel.net.n_blocks):
                 active = f"F(1 if {li('blocks')} > {b} else 0)"
                 writer.line(f"{writer.at('active', b, lane='lane')} = {active}")
+
+
+def _set_rates(writer: Writer, phase: int) -> None:
+    """Write how a lane's rates become those of a part of its schedule."""
+    for group in GROUPS:
+        rate = f"F({pf(writer, f'rate_{group}_{phase}')})"
+        writer.line(f"{writer.rate(group, 'lane')} = {rate}")
 
 
 def dump(writer: Writer) -> None:
@@ -319,7 +330,9 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
     writer.line(f"kt = {target}")
     writer.line(f"ko = (lane * KS) & {PLACE}")
     writer.line(f"kq = (ko + ({len(own)} + {symbol}) * {width}) & {PLACE}")
-    writer.line(f"rate = {writer.at('rate', lane='lane')}")
+    writer.line(f"rate = {writer.rate('rest', 'lane')}")
+    if kernel.scheduled:
+        writer.line(f"from_cells = {writer.rate('out', 'lane')}")
     for i, (kind, m) in enumerate(own):
         row = {"c": "y_c", "x": "in"}.get(kind)
         value = writer.at(row, m, lane="lane") if row else n(1)
@@ -337,8 +350,9 @@ def wide_outputs(writer: Writer, symbol: str, target: str) -> None:
         writer.line(f"WS[{error} + k] = abs({miss})")
     _wide_sums(writer, delta, error, acc)
     changed = "GK" if kernel.at_end else "KX"
-    for i in range(len(own)):
-        writer.line(f"f{i} = rate * x{i}")
+    for i, (kind, _) in enumerate(own):
+        rate = "from_cells" if kernel.scheduled and kind == "c" else "rate"
+        writer.line(f"f{i} = {rate} * x{i}")
     with writer.block(f"for k in range({width}):"):
         d = writer.let("d", f"WS[{delta} + k]")
         for i in range(len(own)):
@@ -538,6 +552,10 @@ def _trained(writer: Writer) -> None:
         _milestones(writer)
         if kernel.construct:
             _plateau(writer)
+        if kernel.scheduled:
+            for phase in range(1, PHASES):
+                with writer.block(f"if presented == {pi(f'phase_end_{phase - 1}')}:"):
+                    _set_rates(writer, phase)
         if kernel.family == "strings":
             with writer.block(f"if presented % {pi('every')} == 0:"):
                 writer.line(f"{li('testing')} = 1")

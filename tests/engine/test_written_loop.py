@@ -1,18 +1,21 @@
 """What the engine writes, run by plain Python, against the reference: any topology, any task."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 
-from lstmbook.abuse import Plateau
+from lstmbook.abuse import Phase, Plateau, Scheduled, memory_weights, weights_into_memory
+from lstmbook.engine import twin
 from lstmbook.engine.compiled import interpreted
 from lstmbook.engine.dense import Adding
-from lstmbook.engine.trials import Trial, kernel_of, unsupported
+from lstmbook.engine.trials import Trial, kernel_of, rates_of, unsupported
 from lstmbook.lstm import Topology
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.tasks.reber import EmbeddedReber
+from lstmbook.truncated_learning import LSTM
 
 from .reference_run import engine_run, reference_run
 
@@ -103,6 +106,48 @@ def test_biases_are_set_as_told(task):
     )
     for ours, (_, _, weights, _) in run_both([trial]):
         np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-13)
+
+
+def thesis_phases(net):
+    memory = memory_weights(net)
+    return Phase(2, 0.9, ~memory), Phase(3, 0.4, memory), Phase(1, 0.6, ~weights_into_memory(net))
+
+
+@pytest.mark.parametrize("draw", range(2))
+@pytest.mark.parametrize("updates", ["every step", "sequence end"])
+@pytest.mark.parametrize("task", [name for name in TASKS if name != "Reber"])
+def test_a_schedule_gives_weights_their_rates_as_in_the_reference(task, updates, draw):
+    rng = np.random.default_rng([draw, len(updates), *map(ord, task)])
+    net = random_topology(rng, TASKS[task].n_inputs, TASKS[task].n_outputs)
+    phases = thesis_phases(net)
+    trials = [
+        Trial(TASKS[task], net, 1.0, seed=seed, max_sequences=7, updates=updates,
+              schedule=rates_of(net, phases[:n]))
+        for seed, n in ((0, 3), (1, 2), (2, 1))
+    ]  # fmt: skip
+    kernel = kernel_of(trials[0], lanes=2)
+    for trial, ours in zip(trials, engine_run(trials, kernel, interpreted(kernel)), strict=True):
+        learner = LSTM(net, twin.initial_weights(trial), 1.0, updates)
+        learner = Scheduled(learner, phases[: len(trial.schedule)])
+        before = learner.learner.weights.flat.copy()
+        for sequence in islice(twin.sequences(trial), 7):
+            learner.learn(sequence)
+        after = learner.learner.weights.flat
+        changes = ours.weights - before, after - before
+        np.testing.assert_array_equal(*(each != 0 for each in changes))
+        assert np.abs(ours.weights - after).max() <= 1e-10 * np.abs(changes[1]).max()
+
+
+def test_a_schedule_that_the_engine_cannot_follow_is_refused():
+    net = Topology(9, 2, (1, 1), output_biases=True)
+    half = np.arange(net.n_weights) % 2 == 0
+    with pytest.raises(ValueError, match=r"phases\[1\].trained has .* of the weights 'into'"):
+        rates_of(net, (Phase(2, 0.9), Phase(1, 0.9, half)))
+    trial = Trial(TASKS["1c"], net, 1.0, seed=0, max_sequences=7, schedule=rates_of(
+        net, (Phase(2, 0.9),) * 4))  # fmt: skip
+    assert "more than 3 parts" in unsupported(trial)
+    plateau = replace(trial, schedule=trial.schedule[:1], plateau=Plateau(10, 0.1, 2))
+    assert "adds blocks" in unsupported(plateau)
 
 
 def test_given_weights_are_taken():
