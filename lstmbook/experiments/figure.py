@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,75 +13,155 @@ from lstmbook.explore.pictures import Line as Stroke
 if TYPE_CHECKING:
     from lstmbook.experiments.report import Line, Report
 
+WORDS, MARKS = 0.3, -0.2
+"""How high in its lane a row's name stands, and its marks; lanes are 1 apart."""
+
+BESIDE, MOST = 40, 60
+"""Characters that fit into a lane on a phone, and at most."""
+
 
 def draw(report: Report) -> Plot:
     """Return published and measured means, one row of the report below the other.
+
+    A row has a lane: in it stand how many trials succeeded, its name and, where there is room, the
+    published share, and below them the marks. Where trials ended at the cap, a hollow mark of ours
+    stands there.
 
     Raises
     ------
     ValueError
         If no row has a number to show.
     """
-    lines = [e for e in report.lines if e.published.sequences or (e.ours and e.ours.mean)]
-    if not lines:
-        raise ValueError("report has no row with a number of sequences to draw")
-    heights = list(range(len(lines), 0, -1))
-    names = [_name(line) for line in lines]
+    lines = report.lines
+    names = labels(lines)
+    lanes = range(len(lines), 0, -1)
     marks: list[Mark] = []
-    for line, y in zip(lines, heights, strict=True):
+    for line, y in zip(lines, lanes, strict=True):
         if line.ours is not None and line.ours.mean_interval is not None:
-            marks.append(Stroke(line.ours.mean_interval, (y, y), color="blue", width=3.0))
-    marks += _dots(lines, heights, published=False) + _dots(lines, heights, published=True)
-    low, high = _ends(lines, room_for(names))
-    marks.append(Text([low] * len(names), heights, names, anchor="start"))
+            at = (y + MARKS, y + MARKS)
+            marks.append(Stroke(line.ours.mean_interval, at, color="blue", width=3.0))
+    means = [line.ours.mean if line.ours else None for line in lines]
+    caps = [line.cap if line.ours and line.ours.capped else None for line in lines]
+    printed = [line.published.sequences for line in lines]
+    marks += _dots(means, lanes, "ours", "blue")
+    marks += _dots(caps, lanes, "ours at the cap", "blue", hollow=True)
+    marks += _dots(printed, lanes, "published", "orange", hollow=True)
+    if not marks:
+        raise ValueError("report has no row with a number of sequences to draw")
+    low, high = _ends(marks)
+    grounds = [
+        Stroke((low, high), (y + MARKS, y + MARKS), color="grey", width=0.5, opacity=0.6)
+        for y in lanes
+    ]
+    heights = [y + WORDS for y in lanes]
+    words = [_cut(f"{_share(line)}  {name}") for line, name in zip(lines, names, strict=True)]
+    shares = [_printed_share(line) for line in lines]
+    theirs = [b if len(a) + len(b) <= BESIDE else "" for a, b in zip(words, shares, strict=True)]
     return Plot(
+        *grounds,
         *marks,
+        Text([low] * len(lines), heights, words, anchor="start"),
+        Text([high] * len(lines), heights, theirs, anchor="end"),
         x=Axis("sequences to success (mean, 95 % interval)", scale="log", low=low, high=high),
-        y=Axis("", low=0.4, high=len(lines) + 0.6, ticks=()),
+        y=Axis("successful trials of ours, and row", low=0.5, high=len(lines) + 0.6, ticks=()),
         title=report.title,
         says=" ".join(_said(line, name) for line, name in zip(lines, names, strict=True)),
-        height=max(0.3, 0.12 + 0.05 * len(lines)),
+        height=0.16 + 0.09 * len(lines),
     )
 
 
-def room_for(names: Sequence[str]) -> float:
-    """Return the share of the axis that the longest of the names of rows takes."""
-    return min(0.7, max(0.4, 0.02 + 0.016 * max(map(len, names))))
+def labels(lines: Sequence[Line]) -> list[str]:
+    """Return the names of rows in the figure: short where that tells them apart."""
+    found = [line.id + _changed(line) for line in lines]
+    for more in ("dtype", "engine", "seeds"):
+        found = [
+            f"{name}, {getattr(line, more)}" if found.count(name) > 1 else name
+            for name, line in zip(found, lines, strict=True)
+        ]
+    return found
 
 
-def _ends(lines: Sequence[Line], names: float) -> tuple[float, float]:
-    """Return the ends of the axis: the left share of it is for the names of the rows."""
-    found: list[float] = []
-    for line in lines:
-        if line.published.sequences:
-            found.append(line.published.sequences)
-        if line.ours is not None and line.ours.mean_interval is not None:
-            found += line.ours.mean_interval
-    low, high = 0.8 * min(found), 1.3 * max(found)
-    return low / (high / low) ** (names / (1 - names)), high
+def as_file(plot: Plot, suffix: str) -> bytes:
+    """Return a plot as the contents of a file that stands alone.
+
+    Parameters
+    ----------
+    suffix
+        ".png" or ".svg", in any case.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    from lstmbook.explore.display import PICTURE_MIME, bundle
+
+    data, _ = bundle(plot)
+    if suffix.lower() == ".png":
+        return base64.b64decode(data["image/png"])
+    if suffix.lower() == ".svg":
+        # a page gives the drawing its colours and its letters; a file has to bring them
+        drawn = re.sub(r"var\(--[a-z-]+,(#[0-9a-f]+)\)", r"\1", data[PICTURE_MIME]["svg"])
+        ground = '<rect width="100%" height="100%" fill="#ffffff"/>'
+        head, _, body = drawn.partition(">")
+        return f'{head} font-family="sans-serif">{ground}{body}'.encode()
+    raise ValueError(f"suffix is {suffix!r}; it must be '.png' or '.svg'")
 
 
-def _dots(lines: Sequence[Line], heights: list[int], *, published: bool) -> list[Mark]:
-    points = []
-    for line, y in zip(lines, heights, strict=True):
-        mean = line.published.sequences if published else line.ours and line.ours.mean
-        if mean:
-            points.append((mean, y))
+def _dots(
+    x: Sequence[float | None],
+    lanes: Sequence[int],
+    label: str,
+    color: Color,
+    *,
+    hollow: bool = False,
+) -> list[Mark]:
+    """Return points in the lanes where there is an x; nothing if there is none."""
+    points = [(at, y + MARKS) for at, y in zip(x, lanes, strict=True) if at]
     if not points:
         return []
-    x, y_values = zip(*points, strict=True)
-    label, color = ("published", "orange") if published else ("ours", "blue")
-    shade: Color = "orange" if color == "orange" else "blue"
-    return [Dots(x, y_values, label=label, color=shade, hollow=published, size=5.0)]
+    across, heights = zip(*points, strict=True)
+    return [Dots(across, heights, label=label, color=color, hollow=hollow, size=5.0)]
 
 
-def _name(line: Line) -> str:
-    return f"{line.id} ({line.method})" if "learner" in dict(line.changed) else line.id
+def _ends(marks: Sequence[Mark]) -> tuple[float, float]:
+    """Return the ends of the axis, some way beyond all marks."""
+    found = [x for mark in marks if isinstance(mark, Dots | Stroke) for x in mark.x]
+    return 0.7 * min(found), 1.4 * max(found)
+
+
+def _changed(line: Line) -> str:
+    """Return what differs from the row's design, in a few words."""
+    changed = {name.rpartition(".")[2]: value for name, value in line.changed}
+    told = [changed.pop("learner")] if "learner" in changed else []
+    told += [f"{name} {value.partition(' (not ')[0]}" for name, value in changed.items()]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= MOST else f"{words[: MOST - 1]}…"
+
+
+def _share(line: Line) -> str:
+    return f"{line.ours.successes}/{line.ours.trials}" if line.ours else "not run"
+
+
+def _printed_share(line: Line) -> str:
+    share = line.published.success
+    return "" if share is None else f"published {share:.0%}"
 
 
 def _said(line: Line, name: str) -> str:
-    theirs = line.published.sequences
-    printed = f"published {theirs:,.0f}" if theirs else "nothing published"
-    if line.ours is None or line.ours.mean is None:
+    theirs, share, ours = line.published.sequences, line.published.success, line.ours
+    of = "" if share is None else f" of {share:.0%} successful trials"
+    if theirs:
+        printed = f"published mean {theirs:,.0f}{of}"
+    else:
+        printed = (
+            "nothing published" if share is None else f"published {share:.0%} successful trials"
+        )
+    if ours is None:
         return f"{name}: {printed}, none of ours."
-    return f"{name}: {printed}, ours {line.ours.mean:,.0f} in {line.ours.trials} trials."
+    mean = "" if ours.mean is None else f", mean {ours.mean:,.0f}"
+    capped = f"; {ours.capped} without success by {line.cap:,}" if ours.capped else ""
+    return f"{name}: {printed}; ours {ours.successes} of {ours.trials} successful{mean}{capped}."
