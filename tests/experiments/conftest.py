@@ -75,7 +75,7 @@ def compiled():
 @pytest.fixture
 def readable():
     """A design that only the reference can run, some ten milliseconds a trial."""
-    design = designs.design("table1/lstm-p100-thesis").with_task(p=3)
+    design = designs.design("table1/lstm-p100-thesis").with_task(p=3).with_options(reset=False)
     design = design.with_criterion(tolerance=0.6, run=12)
     return designs.replace(design, max_sequences=110, trials=4)
 

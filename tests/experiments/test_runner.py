@@ -47,9 +47,8 @@ def test_a_reference_trial_is_what_run_trial_makes_of_it(readable):
     recipe, task = readable.learner, readable.task
     (record,) = run(readable, trials=1, seed=5, jobs=1)
     weights = initial_weights(recipe.net, stream(5, 1), scale=recipe.scale)
-    learner = Scheduled(
-        LSTM(recipe.net, weights, recipe.learning_rate), thesis_schedule(recipe.net)
-    )
+    net = LSTM(recipe.net, weights, recipe.learning_rate, reset=False)
+    learner = Scheduled(net, thesis_schedule(recipe.net))
     outcome = run_trial(task, learner, stream(5, 2), max_sequences=110)
     assert (record.ending, record.sequences) == (outcome.ending, outcome.sequences)
     assert record.errors == tuple(outcome.errors)
@@ -289,7 +288,7 @@ from lstmbook.experiments import designs, report
 from lstmbook.experiments.runner import run
 
 if __name__ == "__main__":
-    design = designs.design("table1/lstm-p100-thesis").with_task(p=3)
+    design = designs.design("table1/lstm-p100-thesis").with_task(p=3).with_options(reset=False)
     design = designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)
     run(design, trials=24, jobs=int(sys.argv[2]), store=sys.argv[1])
     print(report.report([design], sys.argv[1]))
@@ -358,7 +357,7 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, jobs, kills
 
 def at_work(store):
     """Return a command whose trials take long, and its workers."""
-    words = ["reproduce", "table1", "--rows", "lstm-p100-thesis", "--trials", "4", "--jobs", "2"]
+    words = ["reproduce", "table1", "--rows", "rtrl-p100-rate1", "--trials", "14", "--jobs", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lstmbook", *words, "--store", str(store)],
         stdout=subprocess.PIPE,
