@@ -11,47 +11,101 @@ import inspect
 import json
 import linecache
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import partial
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, name: str = "value") -> Any:
     """Return a value as numbers, texts, lists and mappings.
 
-    Frozen dataclasses become mappings of their fields, with their type's name under "is"; arrays
-    a digest of their contents; functions and classes their name.
+    Frozen dataclasses become mappings of their fields, with their type's name under "is" and, of
+    one with methods that is not the package's, a digest of its source; arrays become a digest of
+    their contents, functions and classes their name with a digest of their source.
+
+    Parameters
+    ----------
+    name
+        What the caller calls it; it stands in errors.
 
     Raises
     ------
     TypeError
         If it is something whose content cannot be seen.
+    ValueError
+        If a number is NaN, or a function's source cannot be found.
     """
+    return _plain(value, name, ())
+
+
+def _plain(value: Any, name: str, above: tuple[Any, ...]) -> Any:
+    """Return what `plain` does; `above` are the functions that are being written down."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float | np.floating):
-        number = float(value)
-        # 1 and 1.0 are the same setting
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
+        return _number(float(value), name)
     if isinstance(value, np.integer | np.bool_):
         return value.item()
     if isinstance(value, np.ndarray):
         content = f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
         return f"array {hashlib.sha256(content).hexdigest()[:16]}"
     if isinstance(value, tuple | list):
-        return [plain(each) for each in value]
+        return [_plain(each, f"{name}[{i}]", above) for i, each in enumerate(value)]
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): _plain(each, f"{name}.{key}", above) for key, each in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        written = {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-        return {"is": type(value).__name__, **written}
+        return _dataclass(value, name, above)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, partial):
+        parts = {"is": "partial", "of": value.func, "args": value.args, "keywords": value.keywords}
+        return _plain(parts, name, above)
     if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+        return _code(value, name, above)
     raise TypeError(
-        f"{value!r} cannot be written down as part of an experiment; "
+        f"{name} is {value!r}, which cannot be written down as part of an experiment; "
         f"make {type(value).__name__} a frozen dataclass"
     )
+
+
+def _number(value: float, name: str) -> float | str:
+    if np.isnan(value):
+        raise ValueError(f"{name} is nan; it must be a number")
+    if np.isinf(value):
+        return f"number {value}"  # JSON has none
+    # 1 and 1.0 are the same setting
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
+    made = type(value)
+    written = {"is": made.__name__}
+    ours = made.__module__.partition(".")[0] == __name__.partition(".")[0]
+    if not ours and any(_methods(each) for each in made.__mro__):
+        written["source"] = _digest(made, name, above)
+    for each in fields(value):
+        part = getattr(value, each.name)
+        if each.metadata.get("written") == "name":
+            written[each.name] = f"{part.__module__}.{part.__qualname__}"
+        else:
+            written[each.name] = _plain(part, f"{name}.{each.name}", above)
+    return written
+
+
+def _code(value: Any, name: str, above: tuple[Any, ...]) -> Any:
+    """Return how a function, method or class is written down."""
+    owner = getattr(value, "__self__", None)
+    if owner is not None and not isinstance(owner, ModuleType):
+        return [_plain(owner, f"the owner of {name}", above), value.__name__]
+    called = f"{value.__module__}.{value.__qualname__}"
+    if any(value is each for each in above):  # one that calls itself
+        return called
+    in_python = "__module__" in vars(value) if isinstance(value, type) else _function(value)
+    return f"{called} source {_digest(value, name, above)}" if in_python else called
 
 
 def canonical(value: Any) -> str:
@@ -87,45 +141,146 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 def code_digest(made: Callable[..., Any]) -> str:
     """Return a digest of the source of a class (with its bases) or of a function.
 
+    Of a function also that of the values that it brings along: its defaults and what it uses of
+    the functions around it. What the source calls by a global name is not seen.
+
     Raises
     ------
-    ValueError
-        If there is no source to be found, as for what was typed at a bare prompt.
+    TypeError, ValueError
+        If such a value cannot be written down, or there is no source to be found, as for what was
+        typed at a bare prompt.
     """
+    return _digest(made, getattr(made, "__qualname__", repr(made)), ())
+
+
+def _digest(made: Any, name: str, above: tuple[Any, ...]) -> str:
     parts: list[Any] = [made]
     if isinstance(made, type):
         parts = [each for each in made.__mro__ if each.__module__ not in ("builtins", "typing")]
-    text = "\n".join(_source(each) for each in parts)
+    text = "\n".join(_source(each, name) for each in parts)
+    brought = _brought(made, (*above, made))
+    if brought:
+        text += json.dumps(brought, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _source(made: Any) -> str:
+def _function(made: Any) -> FunctionType | None:
+    """Return the function of Python that something is, without its decorators; None if none."""
+    found: Any = inspect.unwrap(made.fget if isinstance(made, property) and made.fget else made)
+    return found if isinstance(found, FunctionType) else None
+
+
+def _brought(made: Any, above: tuple[Any, ...]) -> dict[str, Any]:
+    """Return what a function brings along besides its source, written down."""
+    if not isinstance(made, FunctionType):
+        return {}
+    name = made.__qualname__
+    found = {}
+    for free, cell in zip(made.__code__.co_freevars, made.__closure__ or (), strict=True):
+        with suppress(ValueError):  # nothing in it yet
+            found[free] = cell.cell_contents
+    found |= made.__kwdefaults__ or {}
+    if made.__defaults__:
+        found["defaults"] = made.__defaults__
+    return {key: _plain(each, f"{key} (in {name})", above) for key, each in found.items()}
+
+
+def _methods(made: type) -> list[FunctionType]:
+    """Return the functions that were written for a class, not made for a dataclass."""
+    found = [each for each in map(_function, vars(made).values()) if each is not None]
+    return [
+        each
+        for each in found
+        if each.__module__ != "dataclasses" and each.__code__.co_filename != "<string>"
+    ]
+
+
+def _source(made: Any, name: str) -> str:
+    function = _function(made)
+    if function is not None and function.__name__ == "<lambda>":
+        found = _lambda_of(function.__code__)
+    elif isinstance(made, type):
+        found = _class_source(made)
+    else:
+        found = _text(made)
+    if found is None:
+        raise ValueError(
+            f"{name} is {made!r}, whose source cannot be found, so that a change of it would go "
+            "unnoticed; write it in a file or a notebook's cell"
+        )
+    return found
+
+
+def _text(made: Any) -> str | None:
     try:
-        return inspect.getsource(made)
+        found = inspect.getsource(made)
     except (OSError, TypeError):
-        pass
-    # a class of a notebook: its module has no file, but its functions know their cell
-    for part in vars(made).values() if isinstance(made, type) else ():
-        part = inspect.unwrap(part) if callable(part) else part
-        if inspect.isfunction(part):
-            code = part.__code__
-            found = _class_at(code.co_filename, made.__name__, code.co_firstlineno)
-            if found is not None:
-                return found
-    raise ValueError(
-        f"the source of {getattr(made, '__qualname__', made)!r} cannot be found, so a change of "
-        "it would go unnoticed; give it a version (version='1'), a new one with each change"
-    )
+        return None
+    # of a class made in a notebook, lines of whatever file was started
+    wrong = isinstance(made, type) and f"class {made.__name__}" not in found
+    return None if wrong else found
+
+
+def _class_source(made: type) -> str | None:
+    """Return the source of a class: of its file, or of the cell that its functions know."""
+    at = {each.__code__.co_filename: each.__code__.co_firstlineno for each in _methods(made)}
+    try:
+        in_file = not at or inspect.getfile(made) in at
+    except (OSError, TypeError):  # a notebook has none
+        in_file = False
+    found = _text(made) if in_file else None
+    for filename, line in at.items():
+        found = found or _class_at(filename, made.__name__, line)
+    return found or _text(made)
+
+
+def _lambda_of(code: CodeType) -> str | None:
+    """Return the source of a lambda: of those in its file the smallest around its code."""
+    text, tree = _parsed(code.co_filename)
+    lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+    at = [each for each in code.co_positions() if None not in each and each[2:] != (0, 0)]
+    if at:
+        first = min((line, column) for line, _, column, _ in at)
+        last = max((line, column) for _, line, _, column in at)
+        found = [node for node in lambdas if _within(first, last, node.body)]
+    else:  # one that returns a constant need not say where it stands
+        found = [node for node in lambdas if _has_code(node, code)]
+    if not found:
+        return None
+    inner = max(found, key=lambda node: (node.body.lineno, node.body.col_offset))
+    return ast.get_source_segment(text, inner)
+
+
+def _within(first: tuple[Any, Any], last: tuple[Any, Any], node: ast.expr) -> bool:
+    end = (node.end_lineno or 0, node.end_col_offset or 0)
+    return (node.lineno, node.col_offset) <= first and last <= end
+
+
+def _has_code(node: ast.Lambda, code: CodeType) -> bool:
+    """Return whether a lambda of that line and instructions is what the source has there."""
+    if node.lineno != code.co_firstlineno:
+        return False
+    around = compile(ast.Expression(node), code.co_filename, "eval")
+    inside = [each for each in around.co_consts if isinstance(each, CodeType)]
+    return any(each.co_code == code.co_code and each.co_consts == code.co_consts for each in inside)
 
 
 def _class_at(filename: str, name: str, line: int) -> str | None:
     """Return the source of the class of that name which has that line, in a file or a cell."""
-    lines = "".join(linecache.getlines(filename))
-    if not lines:
-        return None
-    for node in ast.walk(ast.parse(lines)):
+    text, tree = _parsed(filename)
+    for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.name == name and node.end_lineno is not None:
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             if first <= line <= node.end_lineno:
-                return ast.get_source_segment(lines, node)
+                return ast.get_source_segment(text, node)
     return None
+
+
+def _parsed(filename: str) -> tuple[str, ast.AST]:
+    """Return the text of a file or a cell, as it is now, and its parts; empty if there is none."""
+    linecache.checkcache(filename)
+    text = "".join(linecache.getlines(filename))
+    try:
+        return text, ast.parse(text)
+    except SyntaxError:
+        return "", ast.Module([], [])

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from lstmbook.abuse import Plateau, Scheduled, SequentialConstruction, thesis_schedule
-from lstmbook.experiments.options import code_digest
+from lstmbook.experiments.options import code_digest, plain
 from lstmbook.lstm import Bias, Topology, initial_weights
 from lstmbook.protocols import Learner, Task
 from lstmbook.sequences import as_choice
@@ -182,17 +182,30 @@ class OwnLearner:
         Further arguments, sorted by name.
     version
         Tells versions of the code apart; a digest of the source where not given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting cannot be written down, or a version is wanting.
     """
 
-    make: Callable[..., Learner]
+    make: Callable[..., Learner] = field(metadata={"written": "name"})
     settings: tuple[tuple[str, Any], ...] = ()
     version: str = ""
 
     def __post_init__(self) -> None:
         if not callable(self.make):
             raise TypeError(f"make is {self.make!r}; it must be a class or a function")
-        if not self.version:
+        for name, value in self.settings:
+            plain(value, name)
+        if self.version:
+            return
+        try:
             object.__setattr__(self, "version", f"source {code_digest(self.make)}")
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"{error}; or give it a version (version='1'), a new one with each change"
+            ) from error
 
     @property
     def name(self) -> str:
