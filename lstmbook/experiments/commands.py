@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lstmbook.experiments.designs import Design
-    from lstmbook.experiments.report import Report
+    from lstmbook.experiments.report import Milestones, Report
     from lstmbook.experiments.runner import Progress
     from lstmbook.experiments.store import Store
 
@@ -49,6 +50,11 @@ StoreFile = Annotated[
 ]
 
 
+Rows = Annotated[
+    str | None, typer.Option(help="Ids of rows, separated by commas.", show_default="all")
+]
+
+
 def default_store() -> Path:
     """Return the file of the results: the environment's LSTMBOOK_STORE, or one of the user's."""
     if "LSTMBOOK_STORE" in os.environ:
@@ -67,20 +73,45 @@ def _fail(problem: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _designs(table: str, rows: str | None) -> list[Design]:
+def _whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` on, and names what is none."""
+
+    def number(given: str) -> int:
+        try:
+            read = int(given)
+        except ValueError:
+            read = least - 1
+        if read < least:
+            raise typer.BadParameter(f"{given!r} is not a whole number from {least} on")
+        return read
+
+    return number
+
+
+def _ids(rows: str | None) -> list[str]:
+    """Return the ids of rows; none where all are wanted."""
+    if rows is None:
+        return []
+    found = [each.strip() for each in rows.split(",") if each.strip()]
+    if not found:
+        raise ValueError(f"--rows is {rows!r}; it must name a row, or several with commas between")
+    return list(dict.fromkeys(found))
+
+
+def _designs(table: str, rows: list[str]) -> list[Design]:
     """Return the designs of a table, or of some of its rows; say what cannot be run."""
     from lstmbook.experiments import designs
 
     listed = designs.table(table)
-    if rows is not None:
-        return [designs.design(f"{table}/{each.strip()}") for each in rows.split(",")]
+    if rows:
+        return [designs.design(f"{table}/{each}") for each in rows]
     for row in listed.rows:
         if row.design is None:
             typer.echo(f"  left out: {row.id} ({row.missing})")
     return [row.design for row in listed.rows if row.design is not None]
 
 
-def _variants(table: str, rows: str | None) -> list[Design]:
+def _variants(table: str, rows: list[str]) -> list[Design]:
     """Return the variants of a table's rows, or of some of them."""
     from lstmbook.experiments.variants import studies
 
@@ -88,7 +119,7 @@ def _variants(table: str, rows: str | None) -> list[Design]:
     for study in studies(table):
         known = found.setdefault(study.row.partition("/")[2], [])
         known += [variant.design for variant in study.variants]
-    wanted = list(found) if rows is None else [each.strip() for each in rows.split(",")]
+    wanted = rows or list(found)
     for row in wanted:
         if row not in found:
             raise ValueError(
@@ -97,28 +128,64 @@ def _variants(table: str, rows: str | None) -> list[Design]:
     return [each for row in wanted for each in found[row]]
 
 
+def _check_seeds(first: int, designs: list[Design], trials: int | None, variants: bool) -> None:
+    """Raise an error if trials would have seeds on which tables do not count them."""
+    from lstmbook.experiments.designs import REPORT_SEED, VARIANT_SEED
+
+    most = max(each.trials if trials is None else trials for each in designs)
+    last, kept = first + most - 1, f"{VARIANT_SEED} to {REPORT_SEED - 1}"
+    if variants and not VARIANT_SEED <= first <= last < REPORT_SEED:
+        raise ValueError(
+            f"the seeds of the trials are {first} to {last}; those of variants must lie in {kept}"
+        )
+    if not variants and first < REPORT_SEED and last >= VARIANT_SEED:
+        raise ValueError(
+            f"the seeds of the trials are {first} to {last}; {kept} are those of variants, which "
+            f"no row of a table counts: end below them, or begin with --seed {REPORT_SEED}"
+        )
+
+
 def _report(
-    table: str, store: Path | Store, *, every: bool = False, variants: bool = False
+    table: str,
+    store: Path | Store,
+    rows: list[str],
+    *,
+    every: bool = False,
+    variants: bool = False,
 ) -> Report:
     from lstmbook.experiments import report
     from lstmbook.experiments import variants as tried
 
-    return tried.report(table, store) if variants else report.report(table, store, every)
+    if not variants:
+        return report.report(table, store, every, rows)
+    parts = [tried.report(table, store, row) for row in rows or [""]]
+    lines = tuple(line for part in parts for line in part.lines)
+    notes = tuple(note for part in parts for note in part.notes)
+    return replace(parts[0], lines=lines, notes=notes)
+
+
+def _width() -> int | None:
+    """Return how wide a text may be: the terminal's columns; elsewhere it stays as it is."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def reproduce(
     table: Annotated[str, typer.Argument(help="table1, table1b, table2 or table3.")],
-    rows: Annotated[
-        str | None, typer.Option(help="Ids of rows, separated by commas.", show_default="all")
-    ] = None,
+    rows: Rows = None,
     trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Trials a row.", show_default="as many as published"),
+        typer.Option(
+            parser=_whole(1),
+            metavar="<int>",
+            help="Trials a row.",
+            show_default="as many as published",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0,
+            parser=_whole(0),
+            metavar="<int>",
             help="Seed of the first trial; the others follow.",
             show_default="0, of variants 500",
         ),
@@ -127,7 +194,10 @@ def reproduce(
         bool, typer.Option("--variants", help="The rows' variants instead: other options tried.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes.", show_default="one a processor")
+        int | None,
+        typer.Option(
+            parser=_whole(1), metavar="<int>", help="Processes.", show_default="one a processor"
+        ),
     ] = None,
     dtype: Annotated[Dtype, typer.Option(help="Numbers to compute with.")] = Dtype.float64,
     store: StoreFile = None,
@@ -151,12 +221,14 @@ def reproduce(
     path = store or default_store()
     first = (VARIANT_SEED if variants else 0) if seed is None else seed
     try:
-        wanted = _variants(table, rows) if variants else _designs(table, rows)
+        ids = _ids(rows)
+        wanted = _variants(table, ids) if variants else _designs(table, ids)
         if not wanted:
             _fail(f"no row of {table} can be run")
+        _check_seeds(first, wanted, trials, variants)
         with _shown(table) as show:
             run(wanted, trials, first, jobs, dtype.value, path, progress=show)
-        typer.echo(_report(table, path, variants=variants).text())
+        typer.echo(_report(table, path, ids, variants=variants).text(_width()))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except (StoreError, RuntimeError) as error:
@@ -171,6 +243,7 @@ def results(
     table: Annotated[
         str | None, typer.Argument(help="table1, table1b, table2 or table3.", show_default="all")
     ] = None,
+    rows: Rows = None,
     form: Annotated[Form, typer.Option("--format", help="How to write it.")] = Form.text,
     every: Annotated[
         bool, typer.Option("--all", help="Also trials with other options or engine versions.")
@@ -182,14 +255,16 @@ def results(
         bool, typer.Option("--milestones", help="Also when trials had learned how much.")
     ] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the table's results into this file (PNG).")
+        Path | None, typer.Option(help="Draw the table's results into this file, PNG or SVG.")
     ] = None,
     archived: Annotated[
         bool, typer.Option("--archive", help="Those that come with the book, not your own.")
     ] = False,
     export: Annotated[
         Path | None,
-        typer.Option(help="Add them to the text files of this folder, as results/ has them."),
+        typer.Option(
+            help="Add the trials to this folder's text files, as in results/; print no table."
+        ),
     ] = None,
     store: StoreFile = None,
 ) -> None:
@@ -206,35 +281,61 @@ def results(
     [cyan]lstmbook results table2 --archive[/cyan]
     """
     from lstmbook.experiments import designs
-    from lstmbook.experiments.archive import export as add_to
     from lstmbook.experiments.store import StoreError
 
-    if figure is not None and table is None:
-        raise typer.BadParameter("--figure draws one table: name it")
+    if table is None and (figure is not None or rows is not None):
+        raise typer.BadParameter("--figure and --rows are of one table: name it")
     if archived and store is not None:
         raise typer.BadParameter("--archive and --store are two places; name one")
+    printed = rows, figure, every, variants, milestones, form is not Form.text
+    if export is not None and any(each not in (None, False) for each in printed):
+        raise typer.BadParameter(
+            "--export adds all trials of a table, or of all tables; it goes with --store or "
+            "--archive only"
+        )
+    if figure is not None and figure.suffix.lower() not in (".png", ".svg"):
+        raise typer.BadParameter(f"--figure is '{figure}'; its name must end in .png or .svg")
     try:
+        names = designs.table_names() if table is None else (designs.table(table).name,)
         with _opened(store, archived) as opened:
             if export is not None:
-                typer.echo(f"{add_to(opened, export)} trials added to {export}")
+                typer.echo(f"{_exported(table, opened, export)} trials added to {export}")
                 return
-            names = designs.table_names() if table is None else (table,)
-            reports = [_report(name, opened, every=every, variants=variants) for name in names]
-        shown = [getattr(each, form.value)() for each in reports]
-        if milestones and form is not Form.csv:  # CSV has them as columns
-            shown += [
-                getattr(m, form.value)() for m in (e.milestones() for e in reports) if m.names
-            ]
-        typer.echo("\n\n".join(shown))
+            some = {"every": every, "variants": variants}
+            reports = [_report(name, opened, _ids(rows), **some) for name in names]
+        typer.echo("\n\n".join(_forms(reports, form, milestones)))
         if figure is not None:
-            from lstmbook.explore.display import bundle
+            from lstmbook.experiments.figure import as_file
 
-            drawn = bundle(reports[0].figure())[0]["image/png"]
-            figure.write_bytes(base64.b64decode(drawn))
+            figure.write_bytes(as_file(reports[0].figure(), figure.suffix))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     except (StoreError, OSError) as error:
         _fail(str(error))
+
+
+def _forms(reports: list[Report], form: Form, milestones: bool) -> list[str]:
+    """Return what is printed of some reports."""
+    shown: list[Report | Milestones] = [*reports]
+    if milestones and form is not Form.csv:  # CSV has them as columns
+        shown += [each for each in (one.milestones() for one in reports) if each.names]
+    if form is Form.text:
+        return [each.text(_width()) for each in shown]
+    return [getattr(each, form.value)() for each in shown]
+
+
+def _exported(table: str | None, store: Store, folder: Path) -> int:
+    """Add a table's trials, or all, to the text files of a folder; return how many were added."""
+    from lstmbook.experiments.archive import export
+    from lstmbook.experiments.store import Store
+
+    if table is None:
+        return export(store, folder)
+    with Store(":memory:") as chosen:
+        for record in store.records():
+            if record.experiment.partition("/")[0] == table:
+                chosen.add(record)
+        return export(chosen, folder)
 
 
 def _opened(store: Path | None, archived: bool) -> Store:

@@ -1,17 +1,29 @@
 """The commands run, keep, go on, print, and name what is wrong."""
 
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from lstmbook import cli
 from lstmbook.experiments import commands, designs
-from lstmbook.experiments.runner import Progress
+from lstmbook.experiments.archive import archive
+from lstmbook.experiments.report import report
+from lstmbook.experiments.runner import Progress, run
 
 
 def lstmbook(*words):
     return CliRunner().invoke(cli.app, [str(word) for word in words], prog_name="lstmbook")
+
+
+def plain(output):
+    """Return what is said inside a box, on one line."""
+    return " ".join(word for word in output.split() if word.strip("╭╮╰╯│─"))
 
 
 @pytest.fixture
@@ -40,9 +52,11 @@ def test_reproduce_keeps_prints_and_goes_on(small, tmp_path):
     assert f"kept in {store}" in first.output
     again = lstmbook(*words, "--trials", 3, "--rows", "q50-p50")
     assert "2 of 3 trials, 2 kept from before" in again.output
-    shown = lstmbook("results", "table2", "--store", store)
+    shown = lstmbook("results", "table2", "--rows", "q50-p50", "--store", store)
     assert shown.exit_code == 0
     assert shown.output.strip() in again.output
+    assert "q100-p100" not in again.output  # a row that was not asked for
+    assert "q100-p100" in lstmbook("results", "table2", "--store", store).output
     assert lstmbook("results", "--store", store).output.count("Experiment ") == 4
     marked = lstmbook("results", "table2", "--format", "markdown", "--store", store)
     assert "| q50-p50 " in marked.output
@@ -50,6 +64,9 @@ def test_reproduce_keeps_prints_and_goes_on(small, tmp_path):
     drawn = lstmbook("results", "table2", "--figure", tmp_path / "f.png", "--store", store)
     assert drawn.exit_code == 0
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    drawn = lstmbook("results", "table2", "--figure", tmp_path / "f.SVG", "--store", store)
+    assert drawn.exit_code == 0
+    assert (tmp_path / "f.SVG").read_text().startswith("<svg ")
 
 
 @pytest.mark.parametrize(
@@ -57,17 +74,50 @@ def test_reproduce_keeps_prints_and_goes_on(small, tmp_path):
     [
         (("reproduce", "tabel2"), 2, "do you mean table2"),
         (("reproduce", "table2", "--rows", "q50"), 2, "row is 'q50'"),
-        (("reproduce", "table2", "--trials", "0"), 2, "--trials"),
+        (("reproduce", "table2", "--trials", "0"), 2, "'--trials': '0' is not a whole number"),
+        (("reproduce", "table2", "--trials", "abc"), 2, "'--trials': 'abc' is not a whole number"),
+        (("reproduce", "table2", "--seed", "-1"), 2, "'--seed': '-1' is not a whole number from 0"),
+        (("reproduce", "table2", "--jobs", "1.5"), 2, "'--jobs': '1.5' is not a whole number"),
+        (("reproduce", "table2", "--rows", " ,"), 2, "--rows is ' ,'"),
+        (("reproduce", "table2", "--seed", "600"), 2, "600 to 619; 500 to 999 are those of"),
+        (("reproduce", "table2", "--seed", "498", "--trials", "4"), 2, "498 to 501"),
+        (("reproduce", "table2", "--trials", "501"), 2, "0 to 500"),
+        (("reproduce", "table2", "--variants", "--seed", "499"), 2, "must lie in 500 to 999"),
+        (("reproduce", "table2", "--variants", "--trials", "501"), 2, "500 to 1000"),
         (("reproduce", "table2", "--dtype", "int8"), 2, "--dtype"),
         (("results", "tabel2"), 2, "do you mean table2"),
         (("results", "--figure", "a.png"), 2, "name it"),
+        (("results", "--rows", "q50-p50"), 2, "name it"),
+        (("results", "table2", "--rows", "q50"), 2, "row is 'q50'"),
+        (("results", "table2", "--figure", "a.pdf"), 2, "'a.pdf'; its name must end in .png or"),
+        (("results", "tabel2", "--export", "folder"), 2, "do you mean table2"),
+        (("results", "--export", "folder", "--variants"), 2, "--export adds all trials"),
+        (("results", "table2", "--export", "folder", "--figure", "a.png"), 2, "--export adds all"),
     ],
 )
 def test_wrong_usage(words, code, message, tmp_path):
     (tmp_path / "s.sqlite").touch()
     done = lstmbook(*words, "--store", tmp_path / "s.sqlite")
     assert done.exit_code == code
-    assert message in done.output
+    assert message in plain(done.output)
+    assert not Path("folder").exists()
+
+
+@pytest.mark.parametrize("rows", ["q50-p50,", " q50-p50 , q50-p50", ",q50-p50"])
+def test_commas_too_many_do_no_harm(small, rows, tmp_path):
+    words = ("--jobs", 1, "--trials", 1, "--store", tmp_path / "s.sqlite")
+    done = lstmbook("reproduce", "table2", "--rows", rows, *words)
+    assert done.exit_code == 0, done.output
+    assert "1 of 1 trials" in done.output
+
+
+@pytest.mark.parametrize(
+    ("seed", "trials", "more"), [(499, 1, ()), (1000, 1, ()), (999, 1, ("--variants",))]
+)
+def test_seeds_beside_those_of_variants_are_run(monkeypatch, seed, trials, more, tmp_path):
+    monkeypatch.setattr("lstmbook.experiments.runner.run", lambda *_, **__: [])
+    words = ("--seed", seed, "--trials", trials, "--store", tmp_path / "s.sqlite", *more)
+    assert lstmbook("reproduce", "table2", *words).exit_code == 0
 
 
 def test_a_store_that_is_none(tmp_path):
@@ -142,3 +192,42 @@ def test_results_are_exported_as_text(small, tmp_path):
     assert "4 trials added to" in lstmbook(*words).output
     assert "0 trials added to" in lstmbook(*words).output
     assert len((folder / "table2.jsonl").read_text().splitlines()) == 6
+
+
+def test_the_results_of_one_table_are_exported_alone(small, readable, tmp_path):
+    store, folder = tmp_path / "s.sqlite", tmp_path / "texts"
+    run(replace(readable, name="table1/lstm-p100"), 1, jobs=1, store=store)
+    lstmbook("reproduce", "table2", "--jobs", 1, "--trials", 2, "--store", store)
+    done = lstmbook("results", "table2", "--store", store, "--export", folder)
+    assert "4 trials added to" in done.output
+    assert [each.name for each in folder.iterdir()] == ["table2.jsonl"]
+    assert "1 trials added to" in lstmbook("results", "--store", store, "--export", folder).output
+
+
+def test_piped_output_is_as_wide_as_it_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = lstmbook("results", "table2", "--archive").output
+    assert shown.strip() == str(report("table2", archive()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_a_terminal_gets_what_fits(columns):
+    import pty
+
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "lstmbook", "results", "table1", "--archive", "--milestones"]
+    environment = os.environ | {"COLUMNS": str(columns)}
+    with subprocess.Popen(words, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        # a terminal whose other end is closed ends in an error, or in nothing
+        with suppress(OSError):
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0, shown.decode()
+    lines = shown.decode().replace("\r\n", "\n").splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "rtrl-p100-rate10" in " ".join(lines)
+    assert "counts is not known." in " ".join(" ".join(lines).split())

@@ -99,6 +99,8 @@ def test_the_command_runs_and_shows_variants(monkeypatch, compiled, tmp_path):
         assert {each.seed for each in kept.records()} == {500, 501}
     shown = lstmbook("results", "table2", "--variants", "--milestones", "--store", store)
     assert "q100-p100: a run of 10" in shown.output
+    rows = ("--rows", "q100-p100,", "--store", store)
+    assert lstmbook("results", "table2", "--variants", *rows).output.strip() in shown.output
     wrong = lstmbook("reproduce", "table2", "--variants", "--rows", "q7", "--store", store)
     assert wrong.exit_code == 2
     assert "row is 'q7'" in wrong.output
@@ -107,7 +109,7 @@ def test_the_command_runs_and_shows_variants(monkeypatch, compiled, tmp_path):
 def test_a_row_may_have_several_studies_and_the_command_runs_them_all():
     of_row = [each for each in variants.studies("table2") if each.row == "table2/q1000-p1000"]
     assert len(of_row) == 2
-    asked = commands._variants("table2", "q1000-p1000")
+    asked = commands._variants("table2", ["q1000-p1000"])
     assert asked == [variant.design for study in of_row for variant in study.variants]
 
 
