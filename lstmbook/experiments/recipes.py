@@ -113,8 +113,12 @@ class LSTMRecipe:
         as_choice("updates", self.updates, UPDATES)
         as_choice("schedule", self.schedule, SCHEDULES)
         as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
-        if self.plateau is None:
-            return
+        if self.plateau is not None:
+            self._check_construction()
+        # it names biases that the net cannot have
+        initial_weights(self.net, np.random.default_rng(0), scale=0, **self._biases)
+
+    def _check_construction(self) -> None:
         if self.schedule != "none":
             raise ValueError(f"schedule is {self.schedule!r}; with a plateau it must be 'none'")
         if len(set(self.net.blocks)) > 1:
@@ -127,19 +131,16 @@ class LSTMRecipe:
         if self.cell_bias is not None:
             raise ValueError(f"cell_bias is {self.cell_bias}; with a plateau it must be None")
 
+    @property
+    def _biases(self) -> dict[str, Any]:
+        names = ("cell_bias", "input_gate_bias", "output_gate_bias", "output_bias")
+        return {name: getattr(self, name) for name in names}
+
     def build(self, task: Task, rng: np.random.Generator) -> Learner:
         """Return a network with fresh weights."""
         if self.plateau is not None:
             return self._constructed(rng)
-        weights = initial_weights(
-            self.net,
-            rng,
-            scale=self.scale,
-            cell_bias=self.cell_bias,
-            input_gate_bias=self.input_gate_bias,
-            output_gate_bias=self.output_gate_bias,
-            output_bias=self.output_bias,
-        )
+        weights = initial_weights(self.net, rng, scale=self.scale, **self._biases)
         learner = self._learner(self.net, weights)
         if self.schedule == "thesis":
             return Scheduled(learner, thesis_schedule(self.net))

@@ -79,6 +79,16 @@ def test_ten_seeds_share_a_pair_of_data_sets():
         (lambda d: d.with_options(recurrent="all"), "recurrent is 'all'"),
         (lambda d: d.with_options(updates="never"), "updates is 'never'"),
         (lambda d: d.with_options(n_inputs=3), "learner has 3 n_inputs; task has 54"),
+        (lambda d: d.with_options(g="relu"), "g is 'relu'; it must be one of"),
+        (lambda d: d.with_options(output_bias=1.0), "output_bias is 1.0, but the topology has no"),
+        (
+            lambda d: d.with_options(output_gate_biases=True, output_gate_bias=(-1.0, -2.0, -3.0)),
+            r"output_gate_bias has shape \(3,\); it must have shape \(2\)",
+        ),
+        (
+            lambda d: d.with_options(cell_biases=True, cell_bias=float("nan")),
+            r"cell_bias\[0\] is nan; every entry must be finite",
+        ),
         (lambda d: designs.Design("", d.task, d.learner, 1), "name is empty"),
         (lambda d: designs.Design("a", d.task, d.learner, 0), "max_sequences is 0"),
         (lambda d: designs.Design("a", d.task, d.learner, 5, trials=0), "trials is 0"),
