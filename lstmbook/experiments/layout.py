@@ -144,18 +144,17 @@ def _height(rows: Rows, widths: list[int]) -> int:
 
 
 def _lines(rows: Rows, numbers: Iterable[int], widths: list[int]) -> list[str]:
-    """Return rows as lines, below the first a rule; between rows of several lines a free one."""
+    """Return rows as lines, below the first a rule; around a row of several lines are free ones."""
     right = set(numbers)
     broken = [
         [_broken(cell, width) for cell, width in zip(row, widths, strict=True)] for row in rows
     ]
     found: list[str] = []
-    several = any(len(cell) > 1 for row in broken[1:] for cell in row)
-    for number, row in enumerate(broken):
-        height = max(map(len, row))
+    heights = [max(map(len, row)) for row in broken]
+    for number, (row, height) in enumerate(zip(broken, heights, strict=True)):
         # a header stands on its rule, what is below hangs from it
         above = [height - len(cell) if number == 0 else 0 for cell in row]
-        if several and number > 1:
+        if number > 1 and max(heights[number - 1 : number + 1]) > 1:
             found.append("")
         for k in range(height):
             texts = [

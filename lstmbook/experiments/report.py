@@ -59,6 +59,9 @@ CAPTION = (
 )
 
 
+READABLE = 100
+"""Characters a line of running text has at most, however wide the terminal."""
+
 MEANINGS = {
     "right": "Right: the first window of 100 sequences of which that share was right",
     "strings predicted": "strings predicted: that share of the strings of both sets, when the "
@@ -132,7 +135,7 @@ class Line:
         if ours.capped:
             aside = f"{ours.capped} of {ours.trials} capped at {self.cap:,}"
             if self.cap is not None and self.table_cap is not None and self.cap < self.table_cap:
-                aside += f", the table's cap is {self.table_cap:,}: ours may be what decides"
+                aside += f", the table's cap is {self.table_cap:,}: ours may decide"
             asides.append(aside)
         if ours.diverged:
             asides.append(f"{ours.diverged} of {ours.trials} diverged")
@@ -199,7 +202,8 @@ class Report:
     def text(self, width: int | None = None) -> str:
         """Return the report as plain text, in lines of some width if one is given.
 
-        Then cells are broken into lines; where that is not enough, a row is a list of its own.
+        Then cells are broken into lines; where that is not enough, or takes more lines, a row is a
+        list of its own.
         """
         rows = [self.header, *self.cells()]
         numbers = range(1 + len(self.columns), len(self.header) - 1)
@@ -391,8 +395,11 @@ def _as_text(
     if width is None:
         body = aligned(rows, numbers)
     else:
-        body = fitted(rows, numbers, width) or listed(entries, width)
-    below = [filled(each, width) for each in remarks]
+        body = listed(entries, width)
+        table = fitted(rows, numbers, width)
+        if table is not None and len(table) <= len(body):  # not one of towers of words
+            body = table
+    below = [filled(each, None if width is None else min(width, READABLE)) for each in remarks]
     return "\n".join([filled(title, width), "", *body, "", *below])
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lstmbook.experiments import designs, variants
 from lstmbook.experiments.archive import archive
+from lstmbook.experiments.layout import fitted
 from lstmbook.experiments.report import report
 from lstmbook.experiments.runner import run
 from lstmbook.experiments.store import Record, Store
@@ -147,9 +148,7 @@ def test_a_cap_below_the_tables_may_be_what_decides():
     short = replace(DESIGN, max_sequences=50)
     failed = [record(short, 0, "cap", 50)]
     for made in (report([short], failed), report("table2", failed, every=True)):
-        aside = (
-            f"(1 of 1 capped at 50, the table's cap is {row.table_cap:,}: ours may be what decides)"
-        )
+        aside = f"(1 of 1 capped at 50, the table's cap is {row.table_cap:,}: ours may decide)"
         assert aside in line(made).verdict
         assert aside in made.markdown()
     assert "table's cap" not in str(report("table2", CAPPED))
@@ -161,7 +160,7 @@ def test_a_row_with_a_lower_cap_than_its_table_says_so(name):
     for row in designs.table(name).rows:
         cap = row.design.max_sequences
         (found,) = report(name, [record(row.design, 1000, "cap", cap)], rows=[row.id]).lines
-        assert ("ours may be what decides" in found.verdict) == (cap < row.table_cap)
+        assert ("ours may decide" in found.verdict) == (cap < row.table_cap)
 
 
 def test_trials_on_the_seeds_of_variants_are_counted_as_such():
@@ -228,6 +227,16 @@ def test_at_eighty_columns_a_row_is_a_list_and_at_two_hundred_a_line():
     made = report("table2", RECORDS + CAPPED)
     assert "\n  published  30,000\n  ours       10/12 [55, 95 %]; mean 30,500 [" in made.text(80)
     assert made.text(200).splitlines()[:14] == made.text().splitlines()[:14]
+
+
+def test_a_list_in_place_of_towers_of_words_and_remarks_in_short_lines():
+    made = report("table2", RECORDS, rows=["q50-p50"])
+    tall = replace(made.lines[0], labels=("word " * 40, "300,000"))
+    made = replace(made, columns=("method", "changed", "cap"), lines=(tall,))
+    assert fitted([made.header, *made.cells()], [], 120) is not None
+    assert "\n  method     LSTM; changed word word" in made.text(120)
+    assert "\n  method" not in made.text(250)
+    assert max(map(len, made.text(250).split("\n\n")[-1].split("\n"))) <= 100
 
 
 def test_an_unpublished_design_has_a_table_too():
