@@ -138,6 +138,13 @@ def run(
         If the store cannot be used.
     """
     as_choice("dtype", dtype, DTYPES)
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor is {executor!r}; it must be an executor of concurrent.futures (of a Dask "
+            "client: client.get_executor())"
+        )
+    if store is not None and not isinstance(store, str | Path | Store):
+        raise TypeError(f"store is {store!r}; it must be a file's name or an open store")
     first = as_count("seed", seed, at_most=2**62)
     workers = _processors() if jobs is None else as_count("jobs", jobs, at_least=1)
     wanted = []
@@ -163,11 +170,15 @@ def _processors() -> int:
 
 def _resolved(designs: str | Design | Iterable[str | Design]) -> list[Design]:
     """Return designs, each once."""
+    if not isinstance(designs, Iterable | Design):
+        raise TypeError(f"designs is {designs!r}; it must be a name, a design or several of them")
     given = [designs] if isinstance(designs, str | Design) else list(designs)
     found: dict[tuple[str, str], Design] = {}
     for each in given:
         if isinstance(each, Design):
             several = [each]
+        elif not isinstance(each, str):
+            raise TypeError(f"designs has {each!r} among them; each must be a name or a design")
         elif "/" in each:
             several = [published.design(each)]
         else:
@@ -427,44 +438,47 @@ def _on(at_work: _Run, executor: Executor, units: list[Unit], here: list[Job], h
     After an error no other unit begins. Those at work are waited for, as nothing can end them on
     someone's executor and what they bring is kept; unless `hasty`.
     """
+    numbers: dict[Future[Ended], int] = {}
     pending: set[Future[Ended]] = set()
-    errors: list[Exception] = []
+    errors: dict[int, Exception] = {}
     try:
         with _interrupts_ignored():  # the processes that are started here inherit it
-            for unit in units:
-                pending.add(executor.submit(work, unit))
+            for i, unit in enumerate(units):
+                numbers[executor.submit(work, unit)] = i
+        pending = set(numbers)
         _here(at_work, here)
         while pending and not (errors and hasty):
             ended, pending = wait(pending, timeout=POLL)
-            errors += _keep(at_work, ended)
+            errors |= {numbers[future]: error for future, error in _keep(at_work, ended)}
             if errors:
                 pending = {each for each in pending if not each.cancel()}
             at_work.report()
         if errors:
-            raise min(errors, key=lambda error: isinstance(error, BrokenExecutor))
+            # the first one's, whichever came first; a dead process says least
+            raise min(errors.items(), key=lambda it: (isinstance(it[1], BrokenExecutor), it[0]))[1]
     except BrokenExecutor as error:
         raise RuntimeError(
             "a worker process ended before its trials: it was killed (too little memory?), or a "
             f"learner ended it; {at_work.where}"
         ) from error
     finally:
-        for future in pending:
+        for future in numbers:
             future.cancel()
 
 
-def _keep(at_work: _Run, futures: Iterable[Future[Ended]]) -> list[Exception]:
-    """Keep what has come back, all of it; return the errors that came too."""
-    errors: list[Exception] = []
+def _keep(at_work: _Run, futures: Iterable[Future[Ended]]) -> list[tuple[Future[Ended], Exception]]:
+    """Keep what has come back, all of it; return the errors that came too, and whence."""
+    errors: list[tuple[Future[Ended], Exception]] = []
     for future in futures:
         try:
             ended = future.result()
         except Exception as error:  # of the executor: what a learner raises comes back in Ended
-            errors.append(error)
+            errors.append((future, error))
             continue
         for record in ended.records:
             at_work.store.add(record)
         if ended.error is not None:
-            errors.append(ended.error)
+            errors.append((future, ended.error))
     return errors
 
 

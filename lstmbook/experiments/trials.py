@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -141,17 +142,34 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
     everything = list(jobs)
     in_engine = [each for each in everything if each.lockstep]
     if in_engine:
-        yield from _in_engine(in_engine, tell)
+        with _named(in_engine):
+            yield from _in_engine(in_engine, tell)
     of_nets: dict[str, list[Job]] = {}
     for each in everything:
         if each.engine == NETS:
             of_nets.setdefault(side_by_side(each), []).append(each)
     for members in of_nets.values():
         for i in range(0, len(members), SIDE_BY_SIDE):
-            yield from _as_nets(members[i : i + SIDE_BY_SIDE])
+            together = members[i : i + SIDE_BY_SIDE]
+            with _named(together):
+                yield from _as_nets(together)
     for each in everything:
         if each.engine == REFERENCE:
-            yield _by_reference(each)
+            with _named([each]):
+                yield _by_reference(each)
+
+
+@contextmanager
+def _named(jobs: list[Job]) -> Iterator[None]:
+    """Add to an error in whose trial it is raised, or in which trials that run side by side."""
+    try:
+        yield
+    except Exception as error:
+        names = " and ".join(dict.fromkeys(each.design.name for each in jobs))
+        methods = " and ".join(dict.fromkeys(each.design.method or "no name" for each in jobs))
+        seeds = ", ".join(dict.fromkeys(str(each.seed) for each in jobs))
+        error.add_note(f"in a trial of {names} ({methods}) with seed {seeds}")
+        raise
 
 
 def _in_engine(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -214,8 +215,10 @@ def test_an_error_of_a_learner_is_shown_and_what_had_ended_is_kept(
     first = raised(moody)
     assert 0 < first < 15
     path = tmp_path / "s.sqlite"
-    with executor(2) as others, pytest.raises(ValueError, match="not today"):
+    with executor(2) as others, pytest.raises(ValueError, match="not today") as error:
         run(moody, trials=20, jobs=1 if others is None else None, executor=others, store=path)
+    wanted = rf"in a trial of table1/lstm-p100-thesis \(Moody\) with seed {first}$"
+    assert re.match(wanted, error.value.__notes__[0])
     assert set(range(first)) <= seeds(path)
     assert first not in seeds(path)
     assert len(seeds(path)) < 20
@@ -272,6 +275,21 @@ def noted(error):
 )
 def test_impossible_runs(settings, message):
     with pytest.raises(ValueError, match=message):
+        run(**({"designs": "table2/q50-p50", "trials": 1} | settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"designs": 3}, "designs is 3; it must be a name, a design or several of them"),
+        ({"designs": ["table2", 3]}, "designs has 3 among them; each must be a name or a design"),
+        ({"executor": 3}, r"executor is 3; it must be an executor of .*client.get_executor\(\)"),
+        ({"store": 3}, "store is 3; it must be a file's name or an open store"),
+        ({"trials": 1.5}, "trials must be a whole number, not 1.5"),
+    ],
+)
+def test_runs_of_the_wrong_kind(settings, message):
+    with pytest.raises(TypeError, match=message):
         run(**({"designs": "table2/q50-p50", "trials": 1} | settings))
 
 
