@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lstmbook.abuse import Plateau, Scheduled, SequentialConstruction, thesis_schedule
+from lstmbook.abuse import Phase, Plateau, Scheduled, SequentialConstruction, thesis_schedule
 from lstmbook.experiments.options import code_digest, plain
 from lstmbook.lstm import Bias, Topology, initial_weights
 from lstmbook.protocols import Learner, Task
@@ -132,6 +132,11 @@ class LSTMRecipe:
             raise ValueError(f"cell_bias is {self.cell_bias}; with a plateau it must be None")
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The parts of the schedule; none without one."""
+        return thesis_schedule(self.net) if self.schedule == "thesis" else ()
+
+    @property
     def _biases(self) -> dict[str, Any]:
         names = ("cell_bias", "input_gate_bias", "output_gate_bias", "output_bias")
         return {name: getattr(self, name) for name in names}
@@ -142,9 +147,7 @@ class LSTMRecipe:
             return self._constructed(rng)
         weights = initial_weights(self.net, rng, scale=self.scale, **self._biases)
         learner = self._learner(self.net, weights)
-        if self.schedule == "thesis":
-            return Scheduled(learner, thesis_schedule(self.net))
-        return learner
+        return Scheduled(learner, self.phases) if self.phases else learner
 
     def _learner(self, net: Topology, weights: Any) -> LSTM:
         return LSTM(net, weights, self.learning_rate, updates=self.updates, reset=self.reset)

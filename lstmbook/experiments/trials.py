@@ -39,7 +39,7 @@ DTYPES = ("float32", "float64")
 WINDOW = 100
 
 SIDE_BY_SIDE = 18
-"""At most so many trials of comparison learners share a loop; they are kept when all have ended."""
+"""At most so many trials of comparison learners share a loop."""
 
 Tell = Callable[[str], None]
 
@@ -93,10 +93,10 @@ def _is_compiled_net(design: Design, seed: int) -> bool:
 
 def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
     """Return a trial for the compiled engine, or None if only the reference can run it."""
-    from lstmbook.engine.trials import Trial, unsupported
+    from lstmbook.engine.trials import Trial, rates_of, unsupported
 
     recipe = design.learner
-    if not isinstance(recipe, LSTMRecipe) or recipe.schedule != "none" or not recipe.reset:
+    if not isinstance(recipe, LSTMRecipe) or not recipe.reset:
         return None
     trial = Trial(
         task=design.task_of(seed),
@@ -112,6 +112,7 @@ def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
         output_bias=recipe.output_bias,
         plateau=recipe.plateau,
         start_blocks=recipe.start_blocks,
+        schedule=rates_of(recipe.net, recipe.phases),
         dtype=dtype,
     )
     return trial if unsupported(trial) is None else None
@@ -152,7 +153,7 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
         for i in range(0, len(members), SIDE_BY_SIDE):
             together = members[i : i + SIDE_BY_SIDE]
             with _named(together):
-                yield from _as_nets(together)
+                yield from _as_nets(together, tell)
     for each in everything:
         if each.engine == REFERENCE:
             with _named([each]):
@@ -211,7 +212,7 @@ def side_by_side(each: Job) -> str:
     return canonical(shared)
 
 
-def _as_nets(jobs: list[Job]) -> Iterator[Record]:
+def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     """Run trials of comparison learners that differ in seed and rate at most.
 
     They are those of the reference, but for rounding.
@@ -220,29 +221,48 @@ def _as_nets(jobs: list[Job]) -> Iterator[Record]:
 
     design = jobs[0].design
     task: Any = design.task_of(jobs[0].seed)
+    progress = _telling(tell, design.max_sequences)
     if isinstance(task, EmbeddedReber):
-        yield from (_on_reber(each) for each in jobs)
+        yield from (_on_reber(each, progress) for each in jobs)
         return
     learners: list[Any] = [each.design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
         cap = design.max_sequences
         for each, learner in zip(jobs, learners, strict=True):
             rng = _rng(each.seed, 2)
-            outcome = compiled.run_chunker(task, learner, rng, max_sequences=cap, window=WINDOW)
+            outcome = compiled.run_chunker(
+                task, learner, rng, max_sequences=cap, window=WINDOW, progress=progress
+            )
             yield _of_outcome(each, outcome)
         return
-    outcomes = compiled.run_trials(
+    for i, outcome in compiled.trials_as_they_end(
         task,
         learners,
         [_rng(each.seed, 2) for each in jobs],
         max_sequences=design.max_sequences,
         window=WINDOW,
-    )
-    for each, outcome in zip(jobs, outcomes, strict=True):
-        yield _of_outcome(each, outcome)
+        progress=progress,
+    ):
+        yield _of_outcome(jobs[i], outcome)
 
 
-def _on_reber(each: Job) -> Record:
+def _telling(tell: Tell | None, cap: int, parts: int = 50) -> Callable[[int], None] | None:
+    """Return what tells how far a trial is, each time another part of its cap is done."""
+    if tell is None:
+        return None
+    told = 0
+
+    def progress(presented: int) -> None:
+        nonlocal told
+        part = parts * presented // cap
+        if part not in (0, told):
+            tell(f"{presented:,} of at most {cap:,} sequences")
+        told = part
+
+    return progress
+
+
+def _on_reber(each: Job, progress: Callable[[int], None] | None) -> Record:
     """Run one trial of a comparison learner on the embedded Reber grammar."""
     from lstmbook.remedies.reber_trials import run_reber_trial
 
@@ -250,7 +270,7 @@ def _on_reber(each: Job) -> Record:
     learner: Any = each.design.learner.build(task, _rng(each.seed, 1))
     cap = each.design.max_sequences
     outcome, milestones = run_reber_trial(
-        task, learner, _rng(each.seed, 2), max_sequences=cap, window=WINDOW
+        task, learner, _rng(each.seed, 2), max_sequences=cap, window=WINDOW, progress=progress
     )
     return replace(_of_outcome(each, outcome), milestones=milestones)
 

@@ -8,10 +8,11 @@ imported only when a trial is run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as PythonSequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from types import ModuleType
 
 import numpy as np
@@ -210,6 +211,32 @@ def run_trials(
     seeds: PythonSequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
+    """Run many trials of experiment 1a at once; return their outcomes in the learners' order.
+
+    Takes and raises what `trials_as_they_end` does.
+    """
+    found = trials_as_they_end(
+        task,
+        learners,
+        rngs,
+        max_sequences=max_sequences,
+        window=window,
+        seeds=seeds,
+        progress=progress,
+    )
+    return [outcome for _, outcome in sorted(found, key=itemgetter(0))]
+
+
+def trials_as_they_end(
+    task: TwoSequences,
+    learners: PythonSequence[RTRLNet | BPTTNet],
+    rngs: PythonSequence[np.random.Generator],
+    *,
+    max_sequences: int,
+    window: int = 100,
+    seeds: PythonSequence[int] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[tuple[int, Outcome]]:
     """Run many trials of experiment 1a at once: what `run_trial` does with each pair.
 
     Weights and sequences are those that `run_trial` would draw and present; the results differ
@@ -232,10 +259,10 @@ def run_trials(
     progress
         Called now and then with the number of sequences presented to each running trial.
 
-    Returns
-    -------
-    outcomes
-        One a learner, in their order; `seconds` is a trial's share of the time.
+    Yields
+    ------
+    number, outcome
+        As trials end: the learner's number, and the outcome with a trial's share of the seconds.
 
     Raises
     ------
@@ -247,7 +274,7 @@ def run_trials(
     nets, accounts = list(learners), [Account(max_sequences, window) for _ in learners]
     _check(task, nets, len(rngs), None if seeds is None else len(seeds))
     if not nets:
-        return []
+        return
     loop, lanes, rates, steps = _loop(nets[0]), _Lanes.of(nets), _rates(nets), _steps(task)
     judges = [_Runs(_criterion(task)) for _ in nets]
     running = list(range(len(nets)))
@@ -263,10 +290,11 @@ def run_trials(
         staying = np.array([accounts[i].ending is None for i in running])
         if not staying.all():
             lanes, rates = lanes.kept(staying), rates.kept(staying)
+            for i in (i for i in running if accounts[i].ending is not None):
+                yield i, accounts[i].outcome(None if seeds is None else seeds[i])
             running = [i for i in running if accounts[i].ending is None]
         if progress is not None and running:
             progress(accounts[running[0]].presented)
-    return [each.outcome(None if seeds is None else seeds[i]) for i, each in enumerate(accounts)]
 
 
 def _present(

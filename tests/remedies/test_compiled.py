@@ -106,6 +106,22 @@ def test_a_net_that_is_no_longer_finite_has_diverged_and_the_others_go_on():
     assert outcomes[1].ending == "cap"
 
 
+def test_trials_are_given_out_as_they_end():
+    task = TwoSequences(3)
+    pair = nets(rtrl_net, task, [0, 1])
+    pair[1].weights[-1] = np.nan
+    seen = []
+    some = compiled.trials_as_they_end(
+        task, pair, draws([0, 1]), max_sequences=3000, progress=seen.append
+    )
+    number, outcome = next(some)
+    assert (number, outcome.ending, seen) == (1, "diverged", [])
+    ((number, outcome),) = some
+    assert (number, outcome.ending) == (0, "cap")
+    assert seen == sorted(seen)
+    assert 0 < seen[-1] < 3000
+
+
 def test_how_long_learning_takes_grows_steeply_with_the_delay():
     """What TR's Table 1 is about, in small: one step of delay more takes many times as long."""
     medians = []
