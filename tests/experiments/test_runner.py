@@ -76,7 +76,9 @@ def test_nets_that_differ_in_rate_run_side_by_side_and_are_the_same(monkeypatch,
     alone = [record for each in several for record in run(each, 3, jobs=1)]
     calls = []
     together = trials._as_nets
-    monkeypatch.setattr(trials, "_as_nets", lambda jobs: calls.append(jobs) or together(jobs))
+    monkeypatch.setattr(
+        trials, "_as_nets", lambda jobs, tell: calls.append(jobs) or together(jobs, tell)
+    )
     monkeypatch.setattr(trials, "SIDE_BY_SIDE", 4)
     assert run(several, 3, jobs=1, store=tmp_path / "s.sqlite") == alone
     assert sorted(map(len, calls)) == [2, 4]
@@ -149,6 +151,23 @@ def test_compiling_is_told_and_its_end_too(compiled, monkeypatch):
 def spawned(n):
     """Return a reader's executor: processes that know nothing of ours."""
     return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
+
+
+def test_a_trial_that_ends_early_is_kept_while_others_beside_it_go_on(tmp_path):
+    design = designs.design("table1/rtrl-p4-rate10").with_criterion(tolerance=0.45, run=20)
+    design = designs.replace(design, max_sequences=200_000)
+    seen, counts = [], []
+    with Store(tmp_path / "s.sqlite") as store:
+
+        def watch(at):
+            seen.append(at)
+            counts.append(store.count())
+
+        records = run(design, trials=6, jobs=1, store=store, progress=watch)
+    assert len({each.sequences for each in records}) == 6
+    assert set(counts) >= {1, 5, 6}
+    told = [each.doing for each in seen if each.doing]
+    assert all("of at most 200,000 sequences" in each for each in told)
 
 
 def in_a_notebook(monkeypatch):
