@@ -458,8 +458,9 @@ def _on(at_work: _Run, executor: Executor, units: list[Unit], here: list[Job], h
             raise min(errors.items(), key=lambda it: (isinstance(it[1], BrokenExecutor), it[0]))[1]
     except BrokenExecutor as error:
         raise RuntimeError(
-            "a worker process ended before its trials: it was killed (too little memory?), or a "
-            f"learner ended it; {at_work.where}"
+            "a worker process ended before its trials: it was killed (too little memory?), a "
+            "learner ended it, or the script that runs them lacks if __name__ == '__main__'; "
+            f"{at_work.where}"
         ) from error
     finally:
         for future in numbers:

@@ -324,19 +324,33 @@ import sys
 from lstmbook.experiments import designs, report
 from lstmbook.experiments.runner import run
 
-if __name__ == "__main__":
+def reference():
     design = designs.design("table1/lstm-p100-thesis").with_task(p=3).with_options(reset=False)
     design = designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)
-    run(design, trials=24, jobs=int(sys.argv[2]), store=sys.argv[1])
-    print(report.report([design], sys.argv[1]))
+    return [design], 24
+
+def engine():  # more trials than run side by side; the rates let them end one after the other
+    design = designs.design("table2/q50-p50").with_task(q=10, p=20)
+    design = designs.replace(design.with_criterion(tolerance=0.2, run=500), max_sequences=90_000)
+    return [design.with_options(learning_rate=rate) for rate in (0.02, 0.01, 0.006, 0.004)], 9
+
+def nets():
+    design = designs.design("table1/rtrl-p4-rate10").with_criterion(tolerance=0.45, run=20)
+    return [designs.replace(design, max_sequences=250_000)], 24
+
+if __name__ == "__main__":
+    store, jobs, kind = sys.argv[1:]
+    several, trials = globals()[kind]()
+    run(several, trials, jobs=int(jobs), store=store)
+    print(report.report(several, store))
 """
 
 
-def started(tmp_path, store, jobs):
+def started(tmp_path, store, jobs, kind):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     return subprocess.Popen(
-        [sys.executable, str(script), str(store), str(jobs)],
+        [sys.executable, str(script), str(store), str(jobs), kind],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -357,19 +371,24 @@ def kept(store):
 
 def wait_for(store, n, process):
     """Wait until a store has more than n trials, or the process has ended."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300  # loops may have to be compiled
     while len(kept(store)) <= n and process.poll() is None:
         assert time.monotonic() < until
         time.sleep(0.01)
 
 
+KINDS = {"reference": 24, "engine": 36, "nets": 24}
+"""What runs the trials of the script above, and how many there are."""
+
+
 @pytest.mark.parametrize(("jobs", "kills"), [(1, 3), (2, 2)])
-def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, jobs, kills):
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, kind, jobs, kills):
     """Kill a run at random moments and start it again: the same table as without a kill."""
-    whole = started(tmp_path, tmp_path / "whole.sqlite", 1)
+    whole = started(tmp_path, tmp_path / "whole.sqlite", 1, kind)
     store, so_far = tmp_path / "s.sqlite", {}
     for _ in range(kills):
-        process = started(tmp_path, store, jobs)
+        process = started(tmp_path, store, jobs, kind)
         wait_for(store, len(so_far), process)
         time.sleep(random.uniform(0, 0.2))
         workers = psutil.Process(process.pid).children(recursive=True)
@@ -383,13 +402,13 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, jobs, kills
         assert seen.items() <= now.items()
         assert so_far.items() <= now.items()
         so_far = now
-    last = started(tmp_path, store, jobs)
-    text, problems = last.communicate(timeout=60)
+    last = started(tmp_path, store, jobs, kind)
+    text, problems = last.communicate(timeout=300)
     assert last.returncode == 0, problems
     assert kept(store) == kept(tmp_path / "whole.sqlite")
-    assert len(kept(store)) == 24
-    assert text == whole.communicate(timeout=60)[0]
-    assert "24  " in text
+    assert [key[2].partition(" ")[0] for key in kept(store)] == [kind] * KINDS[kind]
+    assert text == whole.communicate(timeout=300)[0]
+    assert "table" in text
 
 
 def at_work(store):
@@ -457,4 +476,14 @@ def test_a_learner_that_ends_its_process_ends_the_run_with_a_word(Habit, tmp_pat
     words = [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert "or a learner ended it; there is no store, so that what had ended is lost" in done.stderr
+    assert "a learner ended it, or the script" in done.stderr
+    assert "there is no store, so that what had ended is lost" in done.stderr
+
+
+def test_a_script_that_its_workers_run_again_is_told_so(Habit, tmp_path):
+    script = SUDDEN.replace('if __name__ == "__main__":', "if True:")
+    (tmp_path / "script.py").write_text(script)
+    words = [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "or the script that runs them lacks if __name__ == '__main__'" in done.stderr
