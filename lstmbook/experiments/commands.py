@@ -226,6 +226,7 @@ def reproduce(
         if not wanted:
             _fail(f"no row of {table} can be run")
         _check_seeds(first, wanted, trials, variants)
+        _warn_of_slow(wanted)
         with _shown(table) as show:
             run(wanted, trials, first, jobs, dtype.value, path, progress=show)
         typer.echo(_report(table, path, ids, variants=variants).text(_width()))
@@ -352,6 +353,21 @@ def _opened(store: Path | None, archived: bool) -> Store:
     if not path.exists():
         _fail(f"there are no results in {path} yet; first: lstmbook reproduce table2 --trials 3")
     return Store(path)
+
+
+def _warn_of_slow(designs: list[Design]) -> None:
+    """Say which designs will run in the readable code for want of Numba."""
+    from lstmbook.experiments.trials import wants_numba
+
+    slow = [each.name.rpartition("/")[2] for each in designs if wants_numba(each)]
+    if slow:
+        typer.secho(
+            f"lstmbook: Numba is not installed, so that {', '.join(dict.fromkeys(slow))} will run "
+            "in the readable code, far more slowly than compiled; with the extra they are: "
+            "pip install 'lstmbook[engine]'",
+            fg="yellow",
+            err=True,
+        )
 
 
 @contextmanager

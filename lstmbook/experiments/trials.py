@@ -71,13 +71,22 @@ class Job:
 
 def job(design: Design, seed: int, dtype: str = "float64") -> Job:
     """Return the job of a trial: compiled if that is possible, else by the reference."""
-    if find_spec("numba") is None:
-        return Job(design, seed, "float64", REFERENCE)
+    compiled = _compiled_job(design, seed, dtype) if find_spec("numba") is not None else None
+    return compiled or Job(design, seed, "float64", REFERENCE)
+
+
+def _compiled_job(design: Design, seed: int, dtype: str) -> Job | None:
+    """Return the job of a trial that has a compiled loop, installed or not; None without one."""
     if engine_trial(design, seed, dtype) is not None:
         from lstmbook.engine.trials import ENGINE_VERSION
 
         return Job(design, seed, dtype, f"engine {ENGINE_VERSION}")
-    return Job(design, seed, "float64", NETS if _is_compiled_net(design, seed) else REFERENCE)
+    return Job(design, seed, "float64", NETS) if _is_compiled_net(design, seed) else None
+
+
+def wants_numba(design: Design) -> bool:
+    """Return whether a design runs in the slow reference only because Numba is not installed."""
+    return find_spec("numba") is None and _compiled_job(design, 0, "float64") is not None
 
 
 def _is_compiled_net(design: Design, seed: int) -> bool:

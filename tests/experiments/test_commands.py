@@ -15,6 +15,7 @@ from lstmbook.experiments import commands, designs
 from lstmbook.experiments.archive import archive
 from lstmbook.experiments.report import report
 from lstmbook.experiments.runner import Progress, run
+from lstmbook.experiments.trials import REFERENCE, job, wants_numba
 
 
 def lstmbook(*words):
@@ -231,3 +232,26 @@ def test_a_terminal_gets_what_fits(columns):
     assert max(map(len, lines)) <= columns
     assert "rtrl-p100-rate10" in " ".join(lines)
     assert "counts is not known." in " ".join(" ".join(lines).split())
+
+
+def test_without_numba_it_says_what_will_be_slow(small, monkeypatch, tmp_path):
+    words = ("reproduce", "table2", "--trials", 1, "--jobs", 1, "--store", tmp_path / "s.sqlite")
+    assert "Numba" not in lstmbook(*words).output
+    monkeypatch.setitem(sys.modules, "numba", None)
+    done = lstmbook(*words)
+    assert done.exit_code == 0, done.output
+    readable, compiled = (row.id for row in designs.table("table2").rows)
+    assert f"Numba is not installed, so that {compiled} will run in the readable" in done.stderr
+    assert "pip install 'lstmbook[engine]'" in done.stderr
+    assert readable not in done.stderr
+
+
+def test_what_numba_is_wanted_for(monkeypatch):
+    rows = ("table2/q50-p50", "table1/rtrl-p4-rate1", "table1/chunker-p100", "table3/elman-15")
+    several = [designs.design(row) for row in rows]
+    readable = several[0].with_options(reset=False)
+    assert [wants_numba(each) for each in several] == [False] * 4
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert [wants_numba(each) for each in several] == [True] * 4
+    assert not wants_numba(readable)
+    assert {job(each, 0).engine for each in several} == {REFERENCE}

@@ -391,8 +391,8 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, kind, jobs,
         process = started(tmp_path, store, jobs, kind)
         wait_for(store, len(so_far), process)
         time.sleep(random.uniform(0, 0.2))
-        workers = psutil.Process(process.pid).children(recursive=True)
         assert process.poll() is None, "the run ended before it was killed: give it more to do"
+        workers = psutil.Process(process.pid).children(recursive=True)
         seen = kept(store)
         process.send_signal(signal.SIGKILL)
         process.communicate()
