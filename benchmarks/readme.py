@@ -8,6 +8,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+TABLES_BEGIN, TABLES_END = "<!-- reproduction: begin -->", "<!-- reproduction: end -->"
 PROFILE_BEGIN, PROFILE_END = "<!-- profile: begin -->", "<!-- profile: end -->"
 
 
@@ -88,6 +89,13 @@ def renew_profile(source: Path, page: Path = HERE / "README.md") -> None:
     _replace(page, PROFILE_BEGIN, PROFILE_END, "\n\n".join([*result["words"], tables]))
 
 
+def renew_reproduction(source: Path, page: Path = HERE / "README.md") -> None:
+    """Replace the times of the published tables on a page by those of a run."""
+    result = json.loads(source.read_text(encoding="utf-8"))
+    _replace(page, TABLES_BEGIN, TABLES_END, markdown(result["machine"], result["tables"]))
+
+
 if __name__ == "__main__":
     renew(HERE / "trial_loop.json")
     renew_profile(HERE / "profile_step.json")
+    renew_reproduction(HERE / "tables.json")

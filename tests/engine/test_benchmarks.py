@@ -82,6 +82,18 @@ def test_code_of_another_machine_is_refused(profile_step):
         profile_step.listing(LISTING, "walk")
 
 
+def test_the_pace_of_a_row_tells_what_it_takes_at_most(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    tables = pytest.importorskip("tables")
+    monkeypatch.setattr(tables, "PACE_SEQUENCES", 40)
+    ours, theirs = tables.rows(lstm=True), tables.rows(lstm=False)
+    assert not {each.name for each in ours} & {each.name for each in theirs}
+    row = next(each for each in theirs if each.name == "table1/rtrl-p4-rate1")
+    (found,) = tables.paces([tables.replace(row, trials=2)])
+    assert found["at_most"] == pytest.approx(found["seconds"] / 40 * 5_000_000)
+    assert tables._clock(3661.4) == "1:01:01"
+
+
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86-64 code")
 def test_the_floor_executes_the_multiply_adds_it_was_asked_for(profile_step):
     import numpy as np

@@ -4,15 +4,21 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
-from lstmbook.engine import Trial, run_trials
+from lstmbook.abuse import Plateau
+from lstmbook.engine import Trial, run_trials, twin
+from lstmbook.engine.kernel import ACCURACIES, TOLERANCES
 from lstmbook.engine.trials import kernel_of
 from lstmbook.lstm import Topology
+from lstmbook.sequences import loss
 from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.long_time_lags import RandomDistractors
+from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
+from lstmbook.truncated_learning import LSTM
 
 from .reference_run import engine_run, reference_run
 
@@ -127,12 +133,39 @@ def test_an_interrupted_run_has_given_what_had_ended(sixteen):
 
 
 def test_the_error_curve_and_milestones_are_the_references():
-    trial = replace(BASE, task=replace(TASK, criterion=RunOfRight(1e-9, 9)), max_sequences=1300)
+    never = RunOfRight(0.35, 10_000)
+    trial = replace(BASE, task=replace(TASK, criterion=never), max_sequences=1300)
     (ours,) = engine_run([trial], kernel_of(BASE, 16))
+    learner = LSTM(NET, twin.initial_weights(trial), trial.learning_rate)
+    losses, worst = [], []
+    for sequence in islice(twin.sequences(trial), 1300):
+        outputs = learner.learn(sequence)
+        losses.append(loss(sequence, outputs))
+        worst.append(np.abs(outputs - sequence.targets)[sequence.mask].max())
     assert ours.window == 100
-    assert len(ours.errors) == 13
-    assert ours.errors[-1] < 0.25
-    assert all(1 <= first <= 1300 for first in ours.within.values())
+    np.testing.assert_allclose(ours.errors, np.reshape(losses, (13, 100)).mean(axis=1), rtol=1e-9)
+    hundreds = sliding_window_view(worst, 100).max(axis=1)
+    within = {x: int(np.argmax(hundreds < x)) + 1 for x in TOLERANCES if (hundreds < x).any()}
+    right = (np.reshape(worst, (13, 100)) < 0.35).mean(axis=1)
+    shares = {x: 100 * int(np.argmax(right >= x)) + 1 for x in ACCURACIES if (right >= x).any()}
+    assert (ours.within, ours.accuracy) == (within, shares)
+    assert len(within) > 1
+    assert len(shares) > 1
+
+
+def test_the_bits_of_many_outputs_and_a_growing_net_do_not_depend_on_the_lanes():
+    task = TwoSequences(p=18, criterion=RunOfRight(0.3, 20))
+    net = Topology(19, 19, (1,), output_gates=False, recurrent="cells and gates", shortcuts=True,
+                   output_biases=True, g="logistic", h="identity")  # fmt: skip
+    first = Trial(task, net, 1.0, seed=0, max_sequences=900, plateau=Plateau(50, 0.01, 1),
+                  dtype="float32")  # fmt: skip
+    trials = [replace(first, seed=seed, max_sequences=700 + 40 * seed) for seed in range(7)]
+    found = [
+        [bits(each) for each in engine_run(trials, kernel_of(first, lanes))] for lanes in (16, 3)
+    ]
+    assert found[0] == found[1]
+    assert {each[0] for each in found[0]} <= {"success", "cap"}
+    assert len({each[6] for each in found[0]}) == 7
 
 
 def test_the_engine_is_imported_without_its_compiler():
