@@ -72,7 +72,8 @@ def test_the_command_gives_what_is_stored():
 
 def test_entries_of_the_study_differ_from_their_row_as_they_say():
     assert lags.STUDY["RTRL-p8"].task.p == 8
-    assert lags.STUDY["RTRL-p8"].learner == design("table1/rtrl-p4-rate1").learner
+    row = design("table1/rtrl-p4-rate1")
+    assert lags.STUDY["RTRL-p8"].learner == row.with_options(output_biases=True).learner
     assert lags.STUDY["LSTM-p20"].task.p == 20
     assert lags.STUDY["LSTM-p20"].max_sequences == 30_000
 
@@ -98,9 +99,13 @@ def test_reasons_are_items_in_short_lines():
 
 def test_the_plot_of_variants_has_a_dot_for_each_trial():
     store = archive()
-    for study in (*studies("table1"), *studies("table1b")):
-        trials = [e for each in lags.variant_trials(study.row, store).values() for e in each]
-        plot = lags.variants_plot(study.row, store)
+    every = [study for name in ("table1", "table1b", "table2") for study in studies(name)]
+    for study in every:
+        number = 1 + [each for each in every if each.row == study.row].index(study)
+        found = lags.variant_trials(study.row, store, number)
+        assert list(found) == [each.id for each in study.variants]
+        trials = [e for each in found.values() for e in each]
+        plot = lags.variants_plot(study.row, store, number)
         drawn: dict[bool, list[float]] = {True: [], False: []}
         for mark in plot.marks:
             if isinstance(mark, Dots):
@@ -115,3 +120,5 @@ def test_variants_that_were_not_run_are_said_to_be():
     assert plot.says.count("not run") == len(study.variants)
     with pytest.raises(ValueError, match="row"):
         lags.variants_plot("table1b/chunker-p100", Store(":memory:"))
+    with pytest.raises(ValueError, match="number"):
+        lags.variants_plot("table2/q1000-p1000", Store(":memory:"), 3)

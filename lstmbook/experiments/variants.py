@@ -104,7 +104,7 @@ def report(table: str, store: Path | str | Store | Iterable[Record], row: str = 
     published = designs.table(table)
     wanted = [each for each in studies(table) if row in ("", each.row.partition("/")[2])]
     if not wanted and row:
-        known = ", ".join(each.row.partition("/")[2] for each in studies(table))
+        known = ", ".join(dict.fromkeys(e.row.partition("/")[2] for e in studies(table)))
         raise ValueError(f"row is {row!r}; {table} has variants of {known or 'no row'}")
     found: dict[tuple[str, str], dict[tuple[str, str], list[Record]]] = {}
     for each in records_of(store):
