@@ -1,0 +1,80 @@
+"""What is imported from the package's front, and the guide: its code runs as it stands."""
+
+import linecache
+import re
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lstmbook import experiments
+from lstmbook.experiments import designs, runner, store
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import distributed
+
+GUIDE = Path(__file__).parents[2] / "docs" / "experiments.md"
+
+
+def test_what_is_used_most_can_be_imported_from_the_front():
+    assert experiments.run is runner.run
+    assert experiments.design is designs.design
+    assert experiments.Store is store.Store
+    for name in experiments.__all__:
+        assert getattr(experiments, name).__name__ == name
+        assert name in dir(experiments)
+    with pytest.raises(AttributeError, match=r"'lstmbook.experiments' has no attribute 'rum'"):
+        experiments.rum  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("line", "never"),
+    [
+        ("import lstmbook.experiments", ["numpy", "sqlite3", "lstmbook.experiments.designs"]),
+        ("from lstmbook.experiments import run, design", ["numba", "matplotlib"]),
+    ],
+)
+def test_importing_it_is_cheap(line, never):
+    code = f"import sys; {line}; print([name for name in {never} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def blocks():
+    return re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+
+
+class Cells:
+    """Runs pieces of code in one __main__, as a notebook does."""
+
+    def __init__(self):
+        self.space = {"__name__": "__main__"}
+
+    def run(self, source, name):
+        lines = source.splitlines(keepends=True)
+        linecache.cache[name] = (len(source), None, lines, name)
+        exec(compile("".join(lines[:-1]), name, "exec"), self.space)
+        return eval(lines[-1], self.space)
+
+
+def test_the_code_of_the_guide_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    learner, changed, cluster = blocks()
+    cells = Cells()
+    text = cells.run(learner, "<guide 1>").text()
+    assert "table2/q50-p50" in text
+    assert "LSTM" in text
+    assert "Habit" in text
+    assert "3 of 3 capped at 2,000" in text
+    text = cells.run(changed, "<guide 2>").text()
+    for change in ("q 60", "learning_rate 0.02", "tolerance 0.15"):
+        assert change in text
+    with ThreadPoolExecutor(2) as threads:
+        client = SimpleNamespace(get_executor=lambda: threads)
+        monkeypatch.setattr(distributed, "Client", lambda address: client)
+        assert len(cells.run(cluster, "<guide 3>")) == 20
