@@ -180,8 +180,12 @@ def lines(records: Iterable[Record]) -> Iterator[str]:
 
 
 def rounded(record: Record) -> Record:
-    """Return a trial as a file keeps it: its error curve and its time at a few digits."""
+    """Return a trial as a file keeps it: its error curve and its time at a few digits.
+
+    The many trials of variants are kept without curves.
+    """
     curve = tuple(float(f"{each:.{DIGITS}g}") for each in record.errors)
+    curve = () if is_of_variants(record.seed) else curve
     return replace(record, errors=curve, seconds=float(f"{record.seconds:.3g}"))
 
 

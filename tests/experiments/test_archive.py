@@ -20,7 +20,7 @@ records = st.builds(
     experiment=st.sampled_from(["table2/q50-p50", "table1/lstm-p100", "mine", "mine/é"]),
     options=st.sampled_from(OPTIONS),
     dtype=st.sampled_from(["float32", "float64"]),
-    seed=st.integers(0, 2**62),
+    seed=st.integers(0, designs.VARIANT_SEED - 1) | st.integers(designs.REPORT_SEED, 2**62),
     engine=st.sampled_from(["engine 1", "reference 1"]),
     method=st.just("LSTM"),
     ending=st.sampled_from(["success", "cap", "diverged"]),
@@ -90,6 +90,15 @@ def test_another_outcome_of_the_same_trial_is_an_error(trial, tmp_path):
         archive.export(filled([replace(trial, ending="cap", sequences=9)]), tmp_path)
     archive.export(filled([replace(trial, seconds=99.0, ended="later")]), tmp_path)
     assert contents(tmp_path) == before
+
+
+def test_trials_of_variants_are_kept_without_their_curves(trial, tmp_path):
+    some = [replace(trial, seed=seed, errors=(0.2, 0.1)) for seed in (designs.VARIANT_SEED, 1000)]
+    assert archive.export(filled(some), tmp_path) == 2
+    back = {each.seed: each for each in archive.archive(tmp_path).records()}
+    assert back[designs.VARIANT_SEED].errors == ()
+    assert back[1000].errors == (0.2, 0.1)
+    assert archive.export(filled(some), tmp_path) == 0
 
 
 def test_a_text_may_hold_characters_that_end_lines_elsewhere(trial, tmp_path):
