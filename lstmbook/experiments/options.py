@@ -157,7 +157,8 @@ def _digest(made: Any, name: str, above: tuple[Any, ...]) -> str:
     parts: list[Any] = [made]
     if isinstance(made, type):
         parts = [each for each in made.__mro__ if each.__module__ not in ("builtins", "typing")]
-    text = "\n".join(_source(each, name) for each in parts)
+    names = [name if each is made else f"a base of {name}" for each in parts]
+    text = "\n".join(map(_source, parts, names))
     brought = _brought(made, (*above, made))
     if brought:
         text += json.dumps(brought, sort_keys=True)

@@ -198,8 +198,10 @@ class OwnLearner:
     version: str = ""
 
     def __post_init__(self) -> None:
-        if not callable(self.make):
-            raise TypeError(f"make is {self.make!r}; it must be a class or a function")
+        if not callable(self.make) or not hasattr(self.make, "__qualname__"):
+            raise TypeError(
+                f"make is {self.make!r}; it must be a class or a function, with its settings beside"
+            )
         for name, value in self.settings:
             plain(value, name)
         if self.version:

@@ -202,6 +202,25 @@ def test_what_makes_a_learner_is_known_by_what_it_brings_along():
     assert OwnLearner(maker(object()), version="1").version == "1"
 
 
+def test_settings_stand_beside_what_makes_a_learner():
+    bound = functools.partial(Mine, out=half)
+    with pytest.raises(
+        TypeError, match=r"make is functools.partial\(.*; it must be a class or a f"
+    ):
+        OwnLearner(bound, version="1")
+
+
+def test_a_base_without_source_is_named():
+    space = {"__name__": "__main__", "Mine": Mine}
+    exec(compile("class Base(Mine):\n    def forget(self): pass", "<lost>", "exec"), space)
+
+    class Heir(space["Base"]):
+        pass
+
+    with pytest.raises(ValueError, match=r"^a base of .*Heir is <class '__main__.Base'>, whose so"):
+        OwnLearner(Heir)
+
+
 def test_another_function_as_a_setting_is_another_trial(readable, tmp_path):
     def errors(out):
         design = readable.with_learner(Mine, out=out)
