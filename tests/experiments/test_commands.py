@@ -96,7 +96,11 @@ def test_reproduce_keeps_prints_and_goes_on(small, tmp_path):
         (("results", "table2", "--export", "folder", "--figure", "a.png"), 2, "--export adds all"),
     ],
 )
-def test_wrong_usage(words, code, message, tmp_path):
+def test_wrong_usage(words, code, message, monkeypatch, tmp_path):
+    def ran(*_, **__):
+        raise AssertionError("what is wrong must be said before anything runs")
+
+    monkeypatch.setattr("lstmbook.experiments.runner.run", ran)
     (tmp_path / "s.sqlite").touch()
     done = lstmbook(*words, "--store", tmp_path / "s.sqlite")
     assert done.exit_code == code
