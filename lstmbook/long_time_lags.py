@@ -139,8 +139,8 @@ def variant_trials(row: str, store: Store, number: int = 1) -> dict[str, list[Re
     ValueError
         If there is no such study.
     """
-    tried, study = store.records(row), _study(row, number)
-    tried = [each for each in tried if is_of_variants(each.seed)]
+    study = _study(row, number)
+    tried = [each for each in store.records(row) if is_of_variants(each.seed)]
     return {v.id: [e for e in tried if e.options == v.design.options] for v in study.variants}
 
 

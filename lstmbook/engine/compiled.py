@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -40,9 +41,12 @@ def cache_directory() -> Path:
 
 
 def _written(kernel: Kernel) -> Path:
-    """Write a kernel's source to the cache, unless it stands there, and return its place."""
+    """Write a kernel's source to the cache, unless it stands there, and return its place.
+
+    Another version of Numba has a file of its own: it cannot use the machine code beside this one.
+    """
     text = Writer(kernel).source_text()
-    own = (Path(__file__).parent / "scalar.py").read_bytes()
+    own = (Path(__file__).parent / "scalar.py").read_bytes() + metadata.version("numba").encode()
     name = hashlib.sha256(text.encode() + own).hexdigest()[:16]
     place = cache_directory() / f"loop_{name}.py"
     if not place.exists():
@@ -64,7 +68,7 @@ def _module(place: Path) -> ModuleType:
 
 
 def is_compiled(kernel: Kernel) -> bool:
-    """Return whether this kernel's machine code is on disk (perhaps of another Numba)."""
+    """Return whether this kernel's machine code is on disk."""
     place = _written(kernel)
     return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
 
