@@ -450,8 +450,10 @@ def _on(at_work: _Run, executor: Executor, units: list[Unit], here: list[Job], h
         while pending and not (errors and hasty):
             ended, pending = wait(pending, timeout=POLL)
             errors |= {numbers[future]: error for future, error in _keep(at_work, ended)}
-            if errors:
+            if errors and not hasty:
                 pending = {each for each in pending if not each.cancel()}
+                first = next(iter(errors.values()))
+                at_work.doing = f"ended by {first!r}; trials at work are waited for"
             at_work.report()
         if errors:
             # the first one's, whichever came first; a dead process says least

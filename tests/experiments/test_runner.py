@@ -249,8 +249,11 @@ def test_what_is_at_work_beside_an_error_is_kept(readable, Moody, tmp_path):
     first = raised(moody)
     path = tmp_path / "s.sqlite"
     long = replace(readable, max_sequences=500, name="long").with_criterion(run=501)
+    seen = []
     with ThreadPoolExecutor(2) as others, pytest.raises(ValueError, match="not today"):
-        run([long, moody], trials=1, seed=first, executor=others, store=path)
+        run([long, moody], 1, first, executor=others, store=path, progress=seen.append)
+    wanted = "ended by ValueError('not today'); trials at work are waited for"
+    assert wanted in {each.doing for each in seen}
     with Store(path) as store:
         assert [each.experiment for each in store.records()] == ["long"]
 
