@@ -5,19 +5,18 @@ A trial's results are kept under this text, so everything that can change them h
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import inspect
 import json
-import linecache
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import partial
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from lstmbook.experiments.source_code import function_of, methods_of, source_of
 
 
 def plain(value: Any, name: str = "value") -> Any:
@@ -85,7 +84,7 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     made = type(value)
     written = {"is": made.__name__}
     ours = made.__module__.partition(".")[0] == __name__.partition(".")[0]
-    if not ours and any(_methods(each) for each in made.__mro__):
+    if not ours and any(methods_of(each) for each in made.__mro__):
         written["source"] = _digest(made, name, above)
     for each in fields(value):
         part = getattr(value, each.name)
@@ -104,7 +103,7 @@ def _code(value: Any, name: str, above: tuple[Any, ...]) -> Any:
     called = f"{value.__module__}.{value.__qualname__}"
     if any(value is each for each in above):  # one that calls itself
         return called
-    in_python = "__module__" in vars(value) if isinstance(value, type) else _function(value)
+    in_python = "__module__" in vars(value) if isinstance(value, type) else function_of(value)
     return f"{called} source {_digest(value, name, above)}" if in_python else called
 
 
@@ -158,17 +157,11 @@ def _digest(made: Any, name: str, above: tuple[Any, ...]) -> str:
     if isinstance(made, type):
         parts = [each for each in made.__mro__ if each.__module__ not in ("builtins", "typing")]
     names = [name if each is made else f"a base of {name}" for each in parts]
-    text = "\n".join(map(_source, parts, names))
+    text = "\n".join(map(source_of, parts, names))
     brought = _brought(made, (*above, made))
     if brought:
         text += json.dumps(brought, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _function(made: Any) -> FunctionType | None:
-    """Return the function of Python that something is, without its decorators; None if none."""
-    found: Any = inspect.unwrap(made.fget if isinstance(made, property) and made.fget else made)
-    return found if isinstance(found, FunctionType) else None
 
 
 def _brought(made: Any, above: tuple[Any, ...]) -> dict[str, Any]:
@@ -184,104 +177,3 @@ def _brought(made: Any, above: tuple[Any, ...]) -> dict[str, Any]:
     if made.__defaults__:
         found["defaults"] = made.__defaults__
     return {key: _plain(each, f"{key} (in {name})", above) for key, each in found.items()}
-
-
-def _methods(made: type) -> list[FunctionType]:
-    """Return the functions that were written for a class, not made for a dataclass."""
-    found = [each for each in map(_function, vars(made).values()) if each is not None]
-    return [
-        each
-        for each in found
-        if each.__module__ != "dataclasses" and each.__code__.co_filename != "<string>"
-    ]
-
-
-def _source(made: Any, name: str) -> str:
-    function = _function(made)
-    if function is not None and function.__name__ == "<lambda>":
-        found = _lambda_of(function.__code__)
-    elif isinstance(made, type):
-        found = _class_source(made)
-    else:
-        found = _text(made)
-    if found is None:
-        raise ValueError(
-            f"{name} is {made!r}, whose source cannot be found, so that a change of it would go "
-            "unnoticed; write it in a file or a notebook's cell"
-        )
-    return found
-
-
-def _text(made: Any) -> str | None:
-    try:
-        found = inspect.getsource(made)
-    except (OSError, TypeError):
-        return None
-    # of a class made in a notebook, lines of whatever file was started
-    wrong = isinstance(made, type) and f"class {made.__name__}" not in found
-    return None if wrong else found
-
-
-def _class_source(made: type) -> str | None:
-    """Return the source of a class: of its file, or of the cell that its functions know."""
-    at = {each.__code__.co_filename: each.__code__.co_firstlineno for each in _methods(made)}
-    try:
-        in_file = not at or inspect.getfile(made) in at
-    except (OSError, TypeError):  # a notebook has none
-        in_file = False
-    found = _text(made) if in_file else None
-    for filename, line in at.items():
-        found = found or _class_at(filename, made.__name__, line)
-    return found or _text(made)
-
-
-def _lambda_of(code: CodeType) -> str | None:
-    """Return the source of a lambda: of those in its file the smallest around its code."""
-    text, tree = _parsed(code.co_filename)
-    lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-    at = [each for each in code.co_positions() if None not in each and each[2:] != (0, 0)]
-    if at:
-        first = min((line, column) for line, _, column, _ in at)
-        last = max((line, column) for _, line, _, column in at)
-        found = [node for node in lambdas if _within(first, last, node.body)]
-    else:  # one that returns a constant need not say where it stands
-        found = [node for node in lambdas if _has_code(node, code)]
-    if not found:
-        return None
-    inner = max(found, key=lambda node: (node.body.lineno, node.body.col_offset))
-    return ast.get_source_segment(text, inner)
-
-
-def _within(first: tuple[Any, Any], last: tuple[Any, Any], node: ast.expr) -> bool:
-    end = (node.end_lineno or 0, node.end_col_offset or 0)
-    return (node.lineno, node.col_offset) <= first and last <= end
-
-
-def _has_code(node: ast.Lambda, code: CodeType) -> bool:
-    """Return whether a lambda of that line and instructions is what the source has there."""
-    if node.lineno != code.co_firstlineno:
-        return False
-    around = compile(ast.Expression(node), code.co_filename, "eval")
-    inside = [each for each in around.co_consts if isinstance(each, CodeType)]
-    return any(each.co_code == code.co_code and each.co_consts == code.co_consts for each in inside)
-
-
-def _class_at(filename: str, name: str, line: int) -> str | None:
-    """Return the source of the class of that name which has that line, in a file or a cell."""
-    text, tree = _parsed(filename)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == name and node.end_lineno is not None:
-            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            if first <= line <= node.end_lineno:
-                return ast.get_source_segment(text, node)
-    return None
-
-
-def _parsed(filename: str) -> tuple[str, ast.AST]:
-    """Return the text of a file or a cell, as it is now, and its parts; empty if there is none."""
-    linecache.checkcache(filename)
-    text = "".join(linecache.getlines(filename))
-    try:
-        return text, ast.parse(text)
-    except SyntaxError:
-        return "", ast.Module([], [])
