@@ -11,7 +11,8 @@ from lstmbook.explore.pictures import Axis, Color, Dots, Mark, Plot, Text
 from lstmbook.explore.pictures import Line as Stroke
 
 if TYPE_CHECKING:
-    from lstmbook.experiments.report import Line, Report
+    from lstmbook.experiments.lines import Line
+    from lstmbook.experiments.report import Report
 
 WORDS, MARKS = 0.3, -0.2
 """How high in its lane a row's name stands, and its marks; lanes are 1 apart."""

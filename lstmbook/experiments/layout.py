@@ -11,6 +11,9 @@ from functools import lru_cache
 GAP = "  "
 TIE = "\u00a0"
 
+READABLE = 100
+"""Characters a line of running text has at most, however wide the terminal."""
+
 Rows = list[list[str]]
 Entry = tuple[str, list[tuple[str, list[str]]]]
 """A head, and what stands below it: names, each with the parts of its value."""
@@ -78,6 +81,26 @@ def piped(rows: Rows) -> list[str]:
 def escaped(cell: str) -> str:
     """Return a text as a cell of a Markdown table can hold it."""
     return cell.replace("|", "\\|")
+
+
+def as_text(
+    title: str,
+    rows: list[list[str]],
+    numbers: Iterable[int],
+    entries: list[Entry],
+    remarks: Iterable[str],
+    width: int | None,
+) -> str:
+    """Return a table with its title and remarks: as wide as it is, or within a width."""
+    if width is None:
+        body = aligned(rows, numbers)
+    else:
+        body = listed(entries, width)
+        table = fitted(rows, numbers, width)
+        if table is not None and len(table) <= len(body):  # not one of towers of words
+            body = table
+    below = [filled(each, None if width is None else min(width, READABLE)) for each in remarks]
+    return "\n".join([filled(title, width), "", *body, "", *below])
 
 
 def as_html(title: str, rows: Rows, numbers: Iterable[int], remarks: Iterable[str]) -> str:

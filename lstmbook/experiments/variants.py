@@ -13,8 +13,9 @@ from typing import Any
 from lstmbook.abuse import Plateau
 from lstmbook.experiments import designs
 from lstmbook.experiments.designs import VARIANT_SEED, Design, is_of_variants
+from lstmbook.experiments.lines import line
 from lstmbook.experiments.options import changes
-from lstmbook.experiments.report import Report, line, records_of
+from lstmbook.experiments.report import Report, records_of
 from lstmbook.experiments.store import Record, Store
 
 AS_PUBLISHED = "the row"
