@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Any
 
 APPLICATION = 0x4C53544D  # "LSTM"
 VERSION = 1
+
+PATIENCE = 60.0
+"""Seconds to wait for another process that is at the store."""
 
 SCHEMA = """
 CREATE TABLE designs (
@@ -116,8 +120,12 @@ def _check(path: Path) -> None:
     if head != b"SQLite format 3\0":
         raise StoreError(f"{path} is not a store of results, or its beginning is lost; {advice}")
     # a read-only connection never writes a log back into a file that may be damaged
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE, isolation_level=None
+    )
     try:
+        # all from one moment, for another process may be making the store
+        connection.execute("BEGIN")
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if application == APPLICATION and version > VERSION:
@@ -158,8 +166,8 @@ class Store:
             _check(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-            self._execute("PRAGMA journal_mode = WAL")
+            self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            self._write_ahead()
             self._execute("PRAGMA synchronous = FULL")
             self._execute("PRAGMA foreign_keys = ON")
             self._make()
@@ -175,6 +183,18 @@ class Store:
             raise StoreError(f"{self.path} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is damaged ({error})") from error
+
+    def _write_ahead(self) -> None:
+        """Have writers add to a log; wait for others that make the same store (SQLite does not)."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
 
     def _make(self) -> None:
         """Make the tables in one transaction, unless another process has."""

@@ -2,6 +2,8 @@
 
 import random
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -151,3 +153,18 @@ def test_an_unreadable_row_is_named(path):
     connection.close()
     with Store(path) as store, pytest.raises(StoreError, match=r"damaged: trial table2/.*seed 1"):
         list(store.records())
+
+
+def test_a_new_store_may_be_opened_by_several_at_the_same_moment(tmp_path):
+    together = threading.Barrier(3)
+
+    def opened(_):
+        found = []
+        for n in range(60):
+            together.wait()
+            with Store(tmp_path / f"{n}.sqlite") as store:
+                found.append(store.count())
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(opened, range(3))) == [[0] * 60] * 3
