@@ -16,10 +16,10 @@ from textwrap import fill
 
 import numpy as np
 
-from lstmbook.experiments.designs import Design, design, is_of_variants, table
+from lstmbook.experiments.designs import Design, design, table
 from lstmbook.experiments.statistics import bootstrap
 from lstmbook.experiments.store import Record, Store
-from lstmbook.experiments.variants import Study, studies
+from lstmbook.experiments.variants import study, variant_trials
 from lstmbook.explore.pictures import Axis, Color, Dots, Line, Mark, Plot, Rule, Text
 from lstmbook.sequences import as_choice
 from lstmbook.validation import Array, as_array, as_count, as_number
@@ -119,38 +119,13 @@ def reasons(why: Mapping[str, str]) -> str:
     return "\n".join(fill(each, 76, subsequent_indent="  ") for each in items)
 
 
-def _study(row: str, number: int) -> Study:
-    every = studies(row.partition("/")[0])
-    as_choice("row", row, tuple(dict.fromkeys(each.row for each in every)))
-    found = [each for each in every if each.row == row]
-    return found[as_count("number", number, at_least=1, at_most=len(found)) - 1]
-
-
-def variant_trials(row: str, store: Store, number: int = 1) -> dict[str, list[Record]]:
-    """Return the trials of each variant of a row, by its id; empty where it was not run.
-
-    Parameters
-    ----------
-    number
-        Which of the row's studies, where it has several.
-
-    Raises
-    ------
-    ValueError
-        If there is no such study.
-    """
-    study = _study(row, number)
-    tried = [each for each in store.records(row) if is_of_variants(each.seed)]
-    return {v.id: [e for e in tried if e.options == v.design.options] for v in study.variants}
-
-
 def variants_plot(row: str, store: Store, number: int = 1) -> Plot:
     """Return a plot of the trials of a row's variants, a lane each; failures at the cap, hollow.
 
-    A line stands at the published mean. Takes what `variant_trials` does.
+    A line stands at the published mean. Takes and raises what `variant_trials` does.
     """
     found = variant_trials(row, store, number)
-    cap = _study(row, number).variants[0].design.max_sequences
+    cap = study(row, number).variants[0].design.max_sequences
     table_name, _, row_id = row.partition("/")
     published = table(table_name).row(row_id).published.sequences
     heights = range(len(found), 0, -1)

@@ -1,4 +1,4 @@
-"""The stored trials are those of the designs they name."""
+"""The row's variants are found, and how trials fail is told by their shares."""
 
 from dataclasses import replace
 
@@ -6,42 +6,20 @@ import pytest
 
 from lstmbook import embedded_reber_trials as study
 from lstmbook.experiments.archive import archive, row_trials
-from lstmbook.experiments.trials import job, perform
+from lstmbook.experiments.store import Store
+from lstmbook.experiments.variants import variant_trials
 
 
-def test_every_variant_has_its_trials():
-    found = {}
-    for each in study.stored():
-        found.setdefault(each.experiment, []).append(each.seed)
-    for name in study.CHANGES:
-        assert found[f"reber/{name}"] == list(study.SEEDS)
-    assert len(found) == len(study.CHANGES)
-
-
-def test_a_stored_trial_comes_out_again():
-    pytest.importorskip("numba")
-    trials = [each for each in study.stored() if each.experiment == "reber/as published"]
-    quick = min(trials, key=lambda each: each.sequences)
-    (again,) = perform([job(study.variant("as published"), quick.seed)])
-    assert (again.ending, again.sequences) == (quick.ending, quick.sequences)
-
-
-def test_what_is_written_is_what_is_read(tmp_path, monkeypatch):
-    before = study.stored()
-    monkeypatch.setattr(study, "STORED", tmp_path / "study.json")
-    study.write(before)
-    assert study.stored() == before
-
-
-def test_trials_of_a_design_that_has_changed_are_refused(monkeypatch):
-    monkeypatch.setattr(study, "CAP", study.CAP + 1)
-    with pytest.raises(ValueError, match="is not what it was when its trials were stored"):
-        study.stored()
-
-
-def test_unknown_variants_are_refused():
-    with pytest.raises(ValueError, match="name is 'no gates'"):
-        study.variant("no gates")
+def test_what_is_changed_is_a_variant_of_the_row_with_its_trials():
+    store = archive()
+    found = study.changed(store)
+    assert list(found) == list(study.CHANGES)
+    tried = variant_trials(study.ROW, store)
+    for name, variant in study.CHANGES.items():
+        assert found[name].trials == len(tried[variant]) > 0
+        assert found[name].successes == sum(each.success for each in tried[variant])
+    with pytest.raises(ValueError, match="store has no trials of the row, no initial"):
+        study.changed(Store(":memory:"))
 
 
 def failed(seed, predicted, remembered):

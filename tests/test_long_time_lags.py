@@ -8,7 +8,7 @@ from lstmbook.experiments.archive import archive, row_trials
 from lstmbook.experiments.designs import design
 from lstmbook.experiments.report import report
 from lstmbook.experiments.store import Store
-from lstmbook.experiments.variants import studies
+from lstmbook.experiments.variants import studies, variant_trials
 from lstmbook.explore.pictures import Dots
 from lstmbook.tasks.long_time_lags import RandomDistractors
 
@@ -84,7 +84,7 @@ def test_a_row_has_no_trials_on_the_seeds_of_variants():
     mine = row_trials(name, store)
     line = next(e for e in report("table1", store).lines if e.id == "rtrl-p4-rate1")
     assert len(mine) == line.ours.trials
-    theirs = lags.variant_trials(name, store)["the row"]
+    theirs = variant_trials(name, store)["the row"]
     assert theirs
     assert not {e.seed for e in mine} & {e.seed for e in theirs}
 
@@ -102,7 +102,7 @@ def test_the_plot_of_variants_has_a_dot_for_each_trial():
     every = [study for name in ("table1", "table1b", "table2") for study in studies(name)]
     for study in every:
         number = 1 + [each for each in every if each.row == study.row].index(study)
-        found = lags.variant_trials(study.row, store, number)
+        found = variant_trials(study.row, store, number)
         assert list(found) == [each.id for each in study.variants]
         trials = [e for each in found.values() for e in each]
         plot = lags.variants_plot(study.row, store, number)

@@ -17,6 +17,8 @@ from lstmbook.experiments.lines import line
 from lstmbook.experiments.options import changes
 from lstmbook.experiments.report import Report, records_of
 from lstmbook.experiments.store import Record, Store
+from lstmbook.sequences import as_choice
+from lstmbook.validation import as_count
 
 AS_PUBLISHED = "the row"
 
@@ -78,6 +80,37 @@ def studies(table: str) -> tuple[Study, ...]:
     text = (resources.files(__package__) / "variants.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text)["studies"]
     return tuple(_study(each) for each in entries if each["row"].partition("/")[0] == table)
+
+
+def study(row: str, number: int = 1) -> Study:
+    """Return a study of a row, by the name of the row's design.
+
+    Parameters
+    ----------
+    number
+        Which of the row's studies, where it has several.
+
+    Raises
+    ------
+    ValueError
+        If there is no such study.
+    """
+    every = studies(row.partition("/")[0])
+    as_choice("row", row, tuple(dict.fromkeys(each.row for each in every)))
+    found = [each for each in every if each.row == row]
+    return found[as_count("number", number, at_least=1, at_most=len(found)) - 1]
+
+
+def variant_trials(row: str, store: Store, number: int = 1) -> dict[str, list[Record]]:
+    """Return the trials of each variant of a row, by its id; empty where it was not run.
+
+    Takes and raises what `study` does.
+    """
+    tried = [each for each in store.records(row) if is_of_variants(each.seed)]
+    return {
+        variant.id: [each for each in tried if each.options == variant.design.options]
+        for variant in study(row, number).variants
+    }
 
 
 def variants(table: str) -> tuple[Variant, ...]:
@@ -162,4 +195,14 @@ def _value(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-__all__ = ["AS_PUBLISHED", "VARIANT_SEED", "Study", "Variant", "report", "studies", "variants"]
+__all__ = [
+    "AS_PUBLISHED",
+    "VARIANT_SEED",
+    "Study",
+    "Variant",
+    "report",
+    "studies",
+    "study",
+    "variant_trials",
+    "variants",
+]
