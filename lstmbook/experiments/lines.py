@@ -94,7 +94,7 @@ class Line:
         if ours.capped:
             aside = f"{ours.capped} of {ours.trials} capped at {self.cap:,}"
             if self.cap is not None and self.table_cap is not None and self.cap < self.table_cap:
-                aside += f", the table's cap is {self.table_cap:,}: ours may decide"
+                aside += f", the table's cap is {self.table_cap:,}: our lower cap may decide"
             asides.append(aside)
         if ours.diverged:
             asides.append(f"{ours.diverged} of {ours.trials} diverged")

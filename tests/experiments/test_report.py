@@ -148,7 +148,9 @@ def test_a_cap_below_the_tables_may_be_what_decides():
     short = replace(DESIGN, max_sequences=50)
     failed = [record(short, 0, "cap", 50)]
     for made in (report([short], failed), report("table2", failed, every=True)):
-        aside = f"(1 of 1 capped at 50, the table's cap is {row.table_cap:,}: ours may decide)"
+        aside = (
+            f"(1 of 1 capped at 50, the table's cap is {row.table_cap:,}: our lower cap may decide)"
+        )
         assert aside in line(made).verdict
         assert aside in made.markdown()
     assert "table's cap" not in str(report("table2", CAPPED))
@@ -160,7 +162,7 @@ def test_a_row_with_a_lower_cap_than_its_table_says_so(name):
     for row in designs.table(name).rows:
         cap = row.design.max_sequences
         (found,) = report(name, [record(row.design, 1000, "cap", cap)], rows=[row.id]).lines
-        assert ("ours may decide" in found.verdict) == (cap < row.table_cap)
+        assert ("our lower cap may decide" in found.verdict) == (cap < row.table_cap)
 
 
 def test_trials_on_the_seeds_of_variants_are_counted_as_such():
