@@ -7,6 +7,7 @@ writes the file.
 
 from __future__ import annotations
 
+import math
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,7 @@ def variants_plot(row: str, store: Store, number: int = 1) -> Plot:
         for y, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
             (won if each.success else lost).append((each.sequences if each.success else cap, y))
     low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
+    decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
     names = min(0.7, 0.05 + 0.0225 * max(map(len, found)))  # their share of a phone's width
     low /= (high / low) ** (names / (1 - names))
     marks: list[Mark] = [] if published is None else [Rule(x=published, label="published mean")]
@@ -147,7 +149,7 @@ def variants_plot(row: str, store: Store, number: int = 1) -> Plot:
     marks.append(Text([low] * len(found), list(heights), list(found), anchor="start"))
     return Plot(
         *marks,
-        x=Axis("sequences to success", scale="log", low=low, high=high),
+        x=Axis("sequences to success", "log", low, high, ticks=[10.0**e for e in decades]),
         y=Axis("", low=0.4, high=len(found) + 1.0, ticks=()),
         says=f"Successes: {'; '.join(_outcome(*each) for each in found.items())}.",
         height=max(0.3, 0.12 + 0.08 * len(found)),

@@ -112,7 +112,8 @@ def as_html(title: str, rows: Rows, numbers: Iterable[int], remarks: Iterable[st
 
     def cell(kind: str, i: int, text: str) -> str:
         side = "right" if i in right else "left"
-        return f'<{kind} style="text-align: {side}">{html.escape(text)}</{kind}>'
+        tied = re.sub(r"\[.*?\]", lambda interval: interval[0].replace(" ", TIE), text)
+        return f'<{kind} style="text-align: {side}">{html.escape(tied)}</{kind}>'
 
     head, *body = (
         "<tr>" + "".join(cell(kind, i, text) for i, text in enumerate(row)) + "</tr>"

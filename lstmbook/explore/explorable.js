@@ -261,6 +261,7 @@ function power(value) {
 function ticks(axis, [low, high, whole], n) {
   if (axis.ticks) return { places: axis.ticks, texts: axis.tick_labels ?? axis.ticks.map(number) };
   let places;
+  let texts = number;
   if (axis.scale === "log") {
     const first = Math.ceil(Math.log10(low) - 1e-9);
     const last = Math.floor(Math.log10(high) + 1e-9);
@@ -268,13 +269,14 @@ function ticks(axis, [low, high, whole], n) {
     if (last - first >= 2) {
       const every = Math.max(1, Math.ceil((last - first + 1) / n));
       for (let e = first; e <= last; e++) if (e % every === 0) places.push(10 ** e);
+      texts = power;
     } else {
       for (let e = first - 1; e <= last; e++) {
         for (const digit of [1, 2, 5]) places.push(digit * 10 ** e);
       }
       places = places.filter((place) => place >= low * (1 - 1e-9) && place <= high * (1 + 1e-9));
     }
-    return { places, texts: places.map(power) };
+    return { places, texts: places.map(texts) };
   }
   places = d3.scaleLinear().domain([low, high]).ticks(n);
   if (whole) places = places.filter((place) => Number.isInteger(place));

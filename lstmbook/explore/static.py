@@ -255,7 +255,8 @@ def _frame(axes: Axes, plot: Tree, p: int, ends: Domains, width: float) -> None:
                 axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: number(v)))
         elif own["scale"] == "log":
             places = log_ticks(low, high, 5 if name == "y" else max(3, int(width / 70)))
-            axis.set_ticks(places, [number(place, power=True) for place in places])
+            decades = all(math.log10(place).is_integer() for place in places)
+            axis.set_ticks(places, [number(place, power=decades) for place in places])
         else:
             n = max(2, int(width / 70)) if name == "x" else 5
             places = linear_ticks(low, high, n, bool(whole))
@@ -280,7 +281,9 @@ def number(value: float, power: bool = False) -> str:
         if abs(exponent - round(exponent)) < 1e-6:
             digits = str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
             return f"10{digits}"
-    return f"{0.0 if abs(value) < 1e-12 else value:g}".replace("-", "−")
+    rounded = 0.0 if abs(value) < 1e-12 else float(f"{value:g}")
+    text = f"{rounded:.0f}" if 1e6 <= abs(rounded) < 1e21 else f"{rounded:g}"
+    return text.replace("-", "−")
 
 
 def linear_ticks(low: float, high: float, n: int, whole: bool = False) -> list[float]:

@@ -253,7 +253,8 @@ def test_the_forms_agree(records):
     assert len(made.markdown().splitlines()[2].split(" | ")) == len(made.header)
     assert all(len(cells) == len(made.header) for cells in made.cells())
     shown = ElementTree.fromstring(f"<div>{made._repr_html_()}</div>")
-    assert [e.text or "" for e in shown.iter("td")] == [c for row in made.cells() for c in row]
+    texts = [(each.text or "").replace("\u00a0", " ") for each in shown.iter("td")]
+    assert texts == [cell for row in made.cells() for cell in row]
     assert [e.text for e in shown.iter("th")] == made.header
     rows = list(csv.DictReader(io.StringIO(made.csv())))
     assert [row["row"] for row in rows] == [each.id for each in made.lines]

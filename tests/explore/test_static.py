@@ -66,6 +66,7 @@ def test_ticks():
     assert log_ticks(1e-3, 1e3, 7) == pytest.approx([1e-3, 1e-2, 0.1, 1, 10, 100, 1e3])
     assert log_ticks(1, 10, 5) == [1, 2, 5, 10]
     assert (number(-0.5), number(1e-3, power=True)) == ("−0.5", "10⁻³")
+    assert (number(2e5), number(1e6), number(-2.5e7)) == ("200000", "1000000", "−25000000")
 
 
 @pytest.mark.parametrize(
