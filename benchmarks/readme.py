@@ -35,7 +35,7 @@ def targets(result: dict[str, Any]) -> list[list[str]]:
             add(name, target, min(found) / engine, at_least=True)
             floor = result["floors"]["float32"]["step"]
             if min(found) < target * engine:
-                rows[-1][-1] += f": it takes {min(found) / target / floor:.2f}x the floor"
+                rows[-1][-1] += f": would take {min(found) / target / floor:.2f}x the floor"
     for dtype, floor in result["floors"].items():
         ours = seconds["one-hot", 1000, f"engine, {dtype}"]
         add(f"engine above the floor, {dtype}", 2.5, ours / floor["step"], at_least=False)

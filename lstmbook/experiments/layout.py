@@ -112,7 +112,8 @@ def as_html(title: str, rows: Rows, numbers: Iterable[int], remarks: Iterable[st
 
     def cell(kind: str, i: int, text: str) -> str:
         side = "right" if i in right else "left"
-        tied = re.sub(r"\[.*?\]", lambda interval: interval[0].replace(" ", TIE), text)
+        # short intervals stay on one line; long ones would push the verdict out of sight
+        tied = re.sub(r"\[.{,10}\]", lambda interval: interval[0].replace(" ", TIE), text)
         return f'<{kind} style="text-align: {side}">{html.escape(tied)}</{kind}>'
 
     head, *body = (
