@@ -171,9 +171,10 @@ def load(writer: Writer) -> None:
         writer.line(f"{li('trial')} = t")
         writer.line(f"{li('window')} = 100")
         writer.line(f"{lf('best')} = np.inf")
-        writer.line(f"{writer.at('rate', lane='lane')} = F({pf(writer, 'learning_rate')})")
         if kernel.scheduled:
             _set_rates(writer, 0)
+        else:
+            writer.line(f"{writer.at('rate', lane='lane')} = F({pf(writer, 'learning_rate')})")
         writer.line(f"{writer.at('judge_last', lane='lane')} = F({pi('judge_last')})")
         writer.line(f"{li('blocks')} = {pi('n_start_blocks')}")
         if kernel.construct:

@@ -244,7 +244,7 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
             )
             yield _of_outcome(each, outcome)
         return
-    for i, outcome in compiled.trials_as_they_end(
+    for i, outcome in compiled.run_trials(
         task,
         learners,
         [_rng(each.seed, 2) for each in jobs],

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as PythonSequence
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 from types import ModuleType
 
 import numpy as np
@@ -202,32 +201,6 @@ class _Runs:
 
 
 def run_trials(
-    task: TwoSequences,
-    learners: PythonSequence[RTRLNet | BPTTNet],
-    rngs: PythonSequence[np.random.Generator],
-    *,
-    max_sequences: int,
-    window: int = 100,
-    seeds: PythonSequence[int] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> list[Outcome]:
-    """Run many trials of experiment 1a at once; return their outcomes in the learners' order.
-
-    Takes and raises what `trials_as_they_end` does.
-    """
-    found = trials_as_they_end(
-        task,
-        learners,
-        rngs,
-        max_sequences=max_sequences,
-        window=window,
-        seeds=seeds,
-        progress=progress,
-    )
-    return [outcome for _, outcome in sorted(found, key=itemgetter(0))]
-
-
-def trials_as_they_end(
     task: TwoSequences,
     learners: PythonSequence[RTRLNet | BPTTNet],
     rngs: PythonSequence[np.random.Generator],

@@ -167,6 +167,7 @@ def test_a_trial_that_ends_early_is_kept_while_others_beside_it_go_on(tmp_path):
     assert len({each.sequences for each in records}) == 6
     assert set(counts) >= {1, 5, 6}
     told = [each.doing for each in seen if each.doing]
+    assert told
     assert all("of at most 200,000 sequences" in each for each in told)
 
 

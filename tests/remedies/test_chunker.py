@@ -174,8 +174,9 @@ def test_a_lag_is_bridged_that_one_net_does_not():
         assert learner.passed - before < 60
     alone = [rtrl_net(task, np.random.default_rng(seed)) for seed in range(3)]
     rngs = [np.random.default_rng([seed, 1]) for seed in range(3)]
-    outcomes = compiled.run_trials(task, alone, rngs, max_sequences=40_000)
-    assert not any(each.success for each in outcomes)
+    outcomes = dict(compiled.run_trials(task, alone, rngs, max_sequences=40_000))
+    assert len(outcomes) == 3
+    assert not any(each.success for each in outcomes.values())
 
 
 def test_what_cannot_be_is_named():

@@ -27,6 +27,12 @@ def nets(make, task, seeds, **options):
     return [make(task, np.random.default_rng(seed), **options) for seed in seeds]
 
 
+def run_all(*arguments, **options):
+    """Return the outcomes in the order of the learners."""
+    found = dict(compiled.run_trials(*arguments, **options))
+    return [found[number] for number in sorted(found)]
+
+
 def draws(seeds):
     return [np.random.default_rng([seed, 1]) for seed in seeds]
 
@@ -48,7 +54,7 @@ def test_it_is_the_reference_to_rounding(monkeypatch, way, errors, p, options):
     task = TwoSequences(p, errors=errors, criterion=RunOfRight(0.25, run=10_000))
     seeds, cap = range(2), 300
     ours, theirs = (nets(make, task, seeds, **options, **more) for _ in range(2))
-    outcomes = compiled.run_trials(task, ours, draws(seeds), max_sequences=cap, seeds=seeds)
+    outcomes = run_all(task, ours, draws(seeds), max_sequences=cap, seeds=seeds)
     for seed, (mine, its) in enumerate(zip(ours, theirs, strict=True)):
         expected = run_trial(task, its, draws(seeds)[seed], max_sequences=cap)
         assert (outcomes[seed].ending, outcomes[seed].sequences) == ("cap", cap)
@@ -65,7 +71,7 @@ def test_success_is_seen_where_the_judge_sees_it(counted, steps):
     seeds = range(4)
     options = {"learning_rate": 4.0, "output_biases": True}
     ours, theirs = (nets(rtrl_net, task, seeds, **options) for _ in range(2))
-    outcomes = compiled.run_trials(task, ours, draws(seeds), max_sequences=1500, window=70)
+    outcomes = run_all(task, ours, draws(seeds), max_sequences=1500, window=70)
     assert {each.ending for each in outcomes} >= {"success"}
     for outcome, rng, net in zip(outcomes, draws(seeds), theirs, strict=True):
         expected = run_trial(task, net, rng, max_sequences=1500, window=70)
@@ -78,10 +84,10 @@ def test_a_trial_has_the_same_bits_alone_and_among_others(way):
     make, more = WAYS[way]
     task = TwoSequences(4, criterion=RunOfRight(0.25, run=10_000))
     together = nets(make, task, range(11), learning_rate=4.0, **more)
-    outcomes = compiled.run_trials(task, together, draws(range(11)), max_sequences=3000)
+    outcomes = run_all(task, together, draws(range(11)), max_sequences=3000)
     for seed in (0, 3, 10):
         alone = nets(make, task, [seed], learning_rate=4.0, **more)
-        (outcome,) = compiled.run_trials(task, alone, draws([seed]), max_sequences=3000)
+        (outcome,) = run_all(task, alone, draws([seed]), max_sequences=3000)
         assert np.array_equal(alone[0].weights, together[seed].weights)
         assert np.array_equal(outcome.errors, outcomes[seed].errors)
 
@@ -90,10 +96,10 @@ def test_rates_may_differ_between_trials():
     task = TwoSequences(3, criterion=RunOfRight(0.25, run=10_000))
     rates = (0.5, 1.0, 10.0)
     mixed = [rtrl_net(task, np.random.default_rng(7), learning_rate=rate) for rate in rates]
-    compiled.run_trials(task, mixed, draws([7, 7, 7]), max_sequences=500)
+    run_all(task, mixed, draws([7, 7, 7]), max_sequences=500)
     for rate, net in zip(rates, mixed, strict=True):
         alone = rtrl_net(task, np.random.default_rng(7), learning_rate=rate)
-        compiled.run_trials(task, [alone], draws([7]), max_sequences=500)
+        run_all(task, [alone], draws([7]), max_sequences=500)
         assert np.array_equal(alone.weights, net.weights)
 
 
@@ -101,7 +107,7 @@ def test_a_net_that_is_no_longer_finite_has_diverged_and_the_others_go_on():
     task = TwoSequences(3)
     pair = nets(rtrl_net, task, [0, 1])
     pair[0].weights[-1] = np.nan
-    outcomes = compiled.run_trials(task, pair, draws([0, 1]), max_sequences=100)
+    outcomes = run_all(task, pair, draws([0, 1]), max_sequences=100)
     assert (outcomes[0].ending, outcomes[0].sequences) == ("diverged", 1)
     assert outcomes[1].ending == "cap"
 
@@ -111,9 +117,7 @@ def test_trials_are_given_out_as_they_end():
     pair = nets(rtrl_net, task, [0, 1])
     pair[1].weights[-1] = np.nan
     seen = []
-    some = compiled.trials_as_they_end(
-        task, pair, draws([0, 1]), max_sequences=3000, progress=seen.append
-    )
+    some = compiled.run_trials(task, pair, draws([0, 1]), max_sequences=3000, progress=seen.append)
     number, outcome = next(some)
     assert (number, outcome.ending, seen) == (1, "diverged", [])
     ((number, outcome),) = some
@@ -128,7 +132,7 @@ def test_how_long_learning_takes_grows_steeply_with_the_delay():
     for p in (3, 4):
         task = TwoSequences(p, criterion=RunOfRight(0.25, run=1000))
         some = nets(rtrl_net, task, range(16), learning_rate=10.0, hidden_biases=True)
-        outcomes = compiled.run_trials(task, some, draws(range(16)), max_sequences=300_000)
+        outcomes = run_all(task, some, draws(range(16)), max_sequences=300_000)
         assert all(each.success for each in outcomes)
         medians.append(np.median([each.sequences for each in outcomes]))
     assert medians[1] > 4 * medians[0]
@@ -148,15 +152,15 @@ def test_what_it_cannot_run_is_named():
     ):
         assert why in compiled.unsupported(other, learner)
         with pytest.raises(ValueError, match=why):
-            compiled.run_trials(other, [learner], [rng], max_sequences=1)
+            run_all(other, [learner], [rng], max_sequences=1)
     net = rtrl_net(task, rng)
     with pytest.raises(ValueError, match="learners differ"):
-        compiled.run_trials(task, [net, bptt_net(task, rng)], [rng, rng], max_sequences=1)
+        run_all(task, [net, bptt_net(task, rng)], [rng, rng], max_sequences=1)
     with pytest.raises(ValueError, match="rngs has 2 entries; learners has 1"):
-        compiled.run_trials(task, [net], [rng, rng], max_sequences=1)
+        run_all(task, [net], [rng, rng], max_sequences=1)
     with pytest.raises(ValueError, match="max_sequences is 0"):
-        compiled.run_trials(task, [net], [rng], max_sequences=0)
-    assert compiled.run_trials(task, [], [], max_sequences=1) == []
+        run_all(task, [net], [rng], max_sequences=0)
+    assert run_all(task, [], [], max_sequences=1) == []
 
 
 def test_importing_does_not_import_numba():
@@ -173,7 +177,7 @@ from lstmbook.remedies import compiled, rtrl_net
 from lstmbook.tasks.long_time_lags import TwoSequences
 task, rng = TwoSequences(2), np.random.default_rng(0)
 try:
-    compiled.run_trials(task, [rtrl_net.rtrl_net(task, rng)], [rng], max_sequences=1)
+    next(compiled.run_trials(task, [rtrl_net.rtrl_net(task, rng)], [rng], max_sequences=1))
 except ImportError as problem:
     sys.exit(not "lstmbook[engine]" in str(problem))
 sys.exit(2)
