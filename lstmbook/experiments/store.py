@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -162,11 +163,18 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._writing = threading.Lock()
         if self.path.exists() and self.path.stat().st_size:
             _check(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            self._connection = sqlite3.connect(
+                self.path,
+                timeout=PATIENCE,
+                isolation_level=None,
+                # JupyterLab answers an explorable in another thread than the one that ran its cell
+                check_same_thread=sqlite3.threadsafety < 3,
+            )
             self._write_ahead()
             self._execute("PRAGMA synchronous = FULL")
             self._execute("PRAGMA foreign_keys = ON")
@@ -236,6 +244,10 @@ class Store:
         StoreError
             If the file cannot be written.
         """
+        with self._writing:  # one connection has one transaction at a time
+            return self._add(record)
+
+    def _add(self, record: Record) -> bool:
         self._execute("BEGIN IMMEDIATE")
         try:
             self._execute(

@@ -168,3 +168,12 @@ def test_a_new_store_may_be_opened_by_several_at_the_same_moment(tmp_path):
 
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(opened, range(3))) == [[0] * 60] * 3
+
+
+def test_an_open_store_may_be_used_in_other_threads(tmp_path):
+    for path in (tmp_path / "s.sqlite", ":memory:"):
+        with Store(path) as store, ThreadPoolExecutor(4) as pool:
+            some = [replace(RECORD, seed=seed) for seed in range(80)]
+            assert all(pool.map(store.add, some))
+            counts = list(pool.map(lambda _, store=store: len(list(store.records())), range(4)))
+            assert counts == [80] * 4
