@@ -38,7 +38,7 @@ def floor_function(dtype: str, lanes: int, sigmoids: int, madds: int) -> Callabl
                 writer.line(f"S[{i * lanes} + l] = {each}")
     source = [
         "import numpy as np",
-        "from lstmbook.engine.machine import numba",
+        "from lstmbook.lanes.machine import numba",
         "from lstmbook.engine.scalar import fma, power_of_two",
         f"F = np.{dtype}",
         *(f"{name} = F({value!r})" for value, name in writer.constants.items()),

@@ -28,7 +28,7 @@ import readme
 from floor import floor_seconds
 
 from lstmbook.engine import ENGINE_VERSION, Trial, twin
-from lstmbook.engine.dense import Adding
+from lstmbook.tasks.adding import Adding
 from lstmbook.engine.kernel import Kernel
 from lstmbook.engine.loop import Loop
 from lstmbook.engine.trials import kernel_of

@@ -8,6 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from lstmbook.lanes.draws import Stream
 from lstmbook.sequences import Sequence, loss
 from lstmbook.validation import Array, as_count
 
@@ -99,7 +100,7 @@ class Task(Protocol):
         """When a trial has succeeded, as the paper defines it unless set otherwise."""
         ...
 
-    def sample(self, rng: np.random.Generator) -> Sequence:
+    def sample(self, rng: np.random.Generator | Stream) -> Sequence:
         """Draw one training sequence."""
         ...
 
@@ -145,7 +146,7 @@ class Outcome:
 def run_trial(
     task: Task,
     learner: Learner,
-    rng: np.random.Generator,
+    rng: np.random.Generator | Stream,
     *,
     max_sequences: int,
     window: int = 100,
@@ -156,7 +157,8 @@ def run_trial(
     Parameters
     ----------
     rng
-        Draws the sequences; the learner has its own source of randomness.
+        The stream of the sequences' draws (`lstmbook.lanes.draws`), or a generator that begins
+        one for each; the learner has its own source of randomness.
     max_sequences
         The cap.
     window

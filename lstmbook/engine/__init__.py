@@ -3,7 +3,8 @@
 The engine needs Numba (the extra ``engine``), which is imported when a loop is first run.
 """
 
-from lstmbook.engine.loop import Result, run_trials
-from lstmbook.engine.trials import ENGINE_VERSION, Trial, unsupported
+from lstmbook.engine.loop import run_trials
+from lstmbook.engine.trials import ENGINE_VERSION, unsupported
+from lstmbook.lanes.trials import Result, Trial
 
 __all__ = ["ENGINE_VERSION", "Result", "Trial", "run_trials", "unsupported"]

@@ -90,8 +90,8 @@ def loop_of(kernel: Kernel, on_compile: Callable[[str], None] | None = None) -> 
 def interpreted(kernel: Kernel) -> ModuleType:
     """Return the same module run by plain Python, for tests of what is written."""
     text = Writer(kernel).source_text()
-    for room in ("machine", "scalar"):
-        text = text.replace(f"lstmbook.engine.{room}", "lstmbook.engine.plain")
+    for room in ("lanes.machine", "engine.scalar"):
+        text = text.replace(f"lstmbook.{room}", "lstmbook.engine.plain")
     module = ModuleType("interpreted_loop")
     exec(compile(text, "interpreted_loop", "exec"), module.__dict__)
     return module

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -24,58 +23,9 @@ from lstmbook.engine.kernel import (
     Kernel,
 )
 from lstmbook.engine.trials import Table, Trial, kernel_of, table_of
-from lstmbook.validation import Array, as_number
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a trial ended.
-
-    Attributes
-    ----------
-    ending
-        "success", "cap" or "diverged".
-    sequences
-        Sequences until success as the criterion counts them; otherwise the number presented.
-    presented, steps
-        How many sequences, and time steps, the trial learned from.
-    errors, window
-        Mean loss of each full window of so many sequences. The window doubles when there would
-        be more than 128.
-    added_at
-        When blocks were added (sequences presented).
-    within
-        Milestones: tolerance to the first of 100 successive sequences with smaller errors.
-    accuracy
-        Milestones: share to the first sequence of the first window of 100 of which that share
-        was right.
-    weights
-        Final weights, shape (n_weights,), if they were asked for.
-    """
-
-    ending: str
-    sequences: int
-    presented: int
-    steps: int
-    errors: Array
-    window: int
-    added_at: tuple[int, ...]
-    within: dict[float, int]
-    accuracy: dict[float, int]
-    weights: Array | None = field(default=None, repr=False)
-
-    @property
-    def success(self) -> bool:
-        """Whether the criterion was met."""
-        return self.ending == "success"
-
-
-def _aligned(count: int, dtype: str) -> npt.NDArray[Any]:
-    """Return zeros that begin at a cache line."""
-    size = np.dtype(dtype).itemsize
-    raw = np.zeros(count + 64 // size + 1, dtype=dtype)
-    first = (-raw.ctypes.data % 64) // size
-    return raw[first : first + max(count, 1)]
+from lstmbook.lanes.blocks import aligned
+from lstmbook.lanes.trials import Result
+from lstmbook.validation import as_number
 
 
 class Loop:
@@ -113,13 +63,13 @@ class Loop:
         changed = -(-2 * kernel.net.n_cells // 4) * 4
         shared = kernel.output_records(n_in) * kernel.padded_outputs * lanes
         return (
-            _aligned(len(kernel.rows) * lanes, dtype),
-            _aligned(n_in * kernel.record["size"] * lanes if kernel.symbolic else 0, dtype),
-            _aligned(shared, dtype),
-            _aligned(shared if kernel.at_end else 0, dtype),
-            _aligned(2 * kernel.padded_outputs + 16 * (kernel.net.n_cells + 2), dtype),
-            _aligned(CHUNK * gathered * lanes, dtype),
-            _aligned(CHUNK * changed * lanes, dtype),
+            aligned(len(kernel.rows) * lanes, dtype),
+            aligned(n_in * kernel.record["size"] * lanes if kernel.symbolic else 0, dtype),
+            aligned(shared, dtype),
+            aligned(shared if kernel.at_end else 0, dtype),
+            aligned(2 * kernel.padded_outputs + 16 * (kernel.net.n_cells + 2), dtype),
+            aligned(CHUNK * gathered * lanes, dtype),
+            aligned(CHUNK * changed * lanes, dtype),
             np.zeros(lanes * (CHUNK + 1), dtype=np.int64),
             np.zeros(lanes * n_in, dtype=np.int32),
             np.zeros(lanes * len(LI), dtype=np.int64),

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from lstmbook.engine import draws
+from lstmbook.lanes import draws
 
 
 def fma(a: float, b: float, c: float) -> float:

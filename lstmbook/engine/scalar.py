@@ -1,7 +1,7 @@
 """Three machine operations that Numba has no word for.
 
 Each is one instruction, exactly rounded, and the same on every machine: a fused multiply-add, a
-power of two made from bits, and the draw of `lstmbook.engine.draws`.
+power of two made from bits, and the draw of `lstmbook.lanes.draws`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from lstmbook.engine.draws import GOLDEN, MIX_1, MIX_2
-from lstmbook.engine.machine import numba
+from lstmbook.lanes.draws import GOLDEN, MIX_1, MIX_2
+from lstmbook.lanes.machine import numba
 
 from numba.core import types  # isort: skip
 from numba.extending import intrinsic  # isort: skip
@@ -51,7 +51,7 @@ _11, _32 = np.uint64(11), np.uint64(32)
 
 @numba.njit
 def word(key, i):  # type: ignore[no-untyped-def]
-    """Return the i-th draw of a stream, as `lstmbook.engine.draws.word`."""
+    """Return the i-th draw of a stream, as `lstmbook.lanes.draws.word`."""
     z = key + (np.uint64(i) + _ONE) * _GOLDEN
     z = (z ^ (z >> _30)) * _MIX_1
     z = (z ^ (z >> _27)) * _MIX_2

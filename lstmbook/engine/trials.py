@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lstmbook.abuse import Phase, Plateau, memory_weights, weights_into_memory
-from lstmbook.engine.dense import Adding
-from lstmbook.engine.draws import stream_key
 from lstmbook.engine.kernel import CHUNK, GROUPS, NARROW, PF, PHASES, PI, Kernel
-from lstmbook.lstm import Bias, Topology
-from lstmbook.protocols import Task
-from lstmbook.sequences import IntArray, as_choice
+from lstmbook.lanes.draws import stream_key
+from lstmbook.lanes.trials import Rates, Trial, biases_of, rates_of
+from lstmbook.sequences import IntArray
+from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import AllRight, RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.tasks.reber import EmbeddedReber, possible_next, string_predicted
-from lstmbook.truncated_learning import UPDATES
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_count
 
 ENGINE_VERSION = 1
 """Raised whenever the same trial gives other bits than before."""
@@ -27,127 +24,6 @@ LANES = 32
 
 Half of it where outputs are many, so that their weights stay in the second cache.
 """
-
-DTYPES = ("float32", "float64")
-
-
-@dataclass(frozen=True)
-class Rates:
-    """A part of a training schedule, as the engine has it.
-
-    Attributes
-    ----------
-    sequences
-        For how many sequences it lasts; the last part goes on for ever.
-    into, out, rest
-        Learning rates of the weights into cells and gates, of those from cells to outputs, and
-        of all others; 0 where they rest.
-    """
-
-    sequences: int
-    into: float
-    out: float
-    rest: float
-
-    def __post_init__(self) -> None:
-        as_count("sequences", self.sequences, at_least=1)
-        for group in GROUPS:
-            as_number(group, getattr(self, group), at_least=0)
-
-
-def rates_of(net: Topology, phases: tuple[Phase, ...]) -> tuple[Rates, ...]:
-    """Return a schedule as the engine has it.
-
-    Raises
-    ------
-    ValueError
-        If a phase trains a part only of the weights that the engine gives one rate.
-    """
-    into, memory = weights_into_memory(net), memory_weights(net)
-    groups = {"into": into, "out": memory & ~into, "rest": ~memory}
-    found = []
-    for number, phase in enumerate(phases):
-        trained = np.ones(net.n_weights, dtype=np.bool_) if phase.trained is None else phase.trained
-        rates = {}
-        for group, members in groups.items():
-            share = trained[members].mean() if members.any() else 0.0
-            if share not in (0.0, 1.0):
-                raise ValueError(
-                    f"phases[{number}].trained has {share:.0%} of the weights {group!r}; the "
-                    "engine can train all of them or none"
-                )
-            rates[group] = phase.learning_rate * share
-        found.append(Rates(phase.sequences, **rates))
-    return tuple(found)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Everything that defines a trial; two equal trials end with the same bits.
-
-    Attributes
-    ----------
-    task
-        The task, with its criterion.
-    net
-        The topology; with a `plateau`, the one that construction ends with.
-    learning_rate
-        What the truncated gradient is multiplied with.
-    seed
-        From it the initial weights and all sequences are drawn (`lstmbook.engine.draws`).
-    max_sequences
-        The cap.
-    updates
-        When weights change, "every step" or at "sequence end".
-    scale
-        Initial weights are uniform in [-scale, scale].
-    cell_bias, input_gate_bias, output_gate_bias, output_bias
-        Initial biases; drawn like other weights if None.
-    plateau
-        If given, blocks are added one by one where the error stops decreasing.
-    start_blocks
-        The number of blocks before the first is added.
-    schedule
-        If given, learning rates that change with time, in place of `learning_rate`.
-    weights
-        Initial weights instead of drawn ones, shape (net.n_weights,).
-    dtype
-        "float32" or "float64".
-    """
-
-    task: Task
-    net: Topology
-    learning_rate: float
-    seed: int
-    max_sequences: int
-    updates: str = "every step"
-    scale: float = 0.2
-    cell_bias: Bias = None
-    input_gate_bias: Bias = None
-    output_gate_bias: Bias = None
-    output_bias: Bias = None
-    plateau: Plateau | None = None
-    start_blocks: int = 0
-    schedule: tuple[Rates, ...] = ()
-    weights: Array | None = field(default=None, compare=False)
-    dtype: str = "float64"
-
-    def __post_init__(self) -> None:
-        as_number("learning_rate", self.learning_rate, above=0)
-        as_number("scale", self.scale, at_least=0)
-        as_count("seed", self.seed, at_most=2**64 - 1)
-        as_count("max_sequences", self.max_sequences, at_least=1)
-        as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
-        as_choice("updates", self.updates, UPDATES)
-        as_choice("dtype", self.dtype, DTYPES)
-        if self.weights is not None:
-            as_array("weights", self.weights, (self.net.n_weights,))
-        for name, theirs, ours in (
-            ("inputs", self.task.n_inputs, self.net.n_inputs),
-            ("outputs", self.task.n_outputs, self.net.n_outputs),
-        ):
-            if theirs != ours:
-                raise ValueError(f"task has {theirs} {name}; net has {ours}")
 
 
 def unsupported(trial: Trial) -> str | None:
@@ -249,7 +125,7 @@ def table_of(trials: list[Trial]) -> Table:
             else:
                 # keys are 64-bit words: the same bits, read as a signed number
                 whole[i, PI.index(name)] = np.uint64(int(value) % 2**64).astype(np.int64)
-        real[i, len(PF) :] = _biases(trial)
+        real[i, len(PF) :] = biases_of(trial)
     longest = max((len(w) for w in given), default=0)
     padded = np.zeros((len(given), longest))
     for row, w in zip(padded, given, strict=True):
@@ -302,26 +178,6 @@ def _numbers(trial: Trial, strings: _Strings) -> dict[str, float]:
             "first_string": strings.first(task),
         }
     return numbers
-
-
-def _biases(trial: Trial) -> Array:
-    """Return the initial biases of hidden and output units, NaN where they are drawn."""
-    net = trial.net
-    parts = []
-    for name, bias, biased, count in (
-        ("cell_bias", trial.cell_bias, net.cell_biases, net.n_cells),
-        ("input_gate_bias", trial.input_gate_bias, net.input_gate_biases, net.n_input_gates),
-        ("output_gate_bias", trial.output_gate_bias, net.output_gate_biases, net.n_output_gates),
-        ("output_bias", trial.output_bias, net.output_biases, net.n_outputs),
-    ):
-        if bias is None:
-            parts.append(np.full(count, np.nan))
-            continue
-        if not biased:
-            raise ValueError(f"{name} is {bias!r}, but the topology has no such biases")
-        values = np.full(count, bias) if np.ndim(bias) == 0 else bias
-        parts.append(as_array(name, values, (count,)))
-    return np.concatenate(parts)
 
 
 class _Strings:

@@ -480,7 +480,7 @@ class Writer:
         header = [
             '"""A compiled trial loop, written by lstmbook.engine.writer."""',
             "import numpy as np",
-            "from lstmbook.engine.machine import numba",
+            "from lstmbook.lanes.machine import numba",
             "from lstmbook.engine.scalar import below, fma, fraction, power_of_two, word",
             "",
             f"F = np.{self.kernel.dtype}",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lstmbook.engine.machine import numba
+from lstmbook.lanes.machine import numba
 
 from lstmbook.engine import scalar  # isort: skip
 

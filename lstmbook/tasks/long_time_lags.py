@@ -7,12 +7,17 @@ TR is the 1995 report, section 4.1; NC the 1997 paper, experiment 2.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
+from lstmbook.lanes.blocks import real, whole
+from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.words import below, fraction, lane, where, word
 from lstmbook.protocols import Baseline, Criterion
-from lstmbook.sequences import Alphabet, IntArray, Sequence, as_choice, one_hot
+from lstmbook.sequences import Alphabet, Sequence, as_choice
 from lstmbook.tasks.criteria import RunOfRight
+from lstmbook.tasks.form import Form, Strings, sample
 from lstmbook.validation import as_count, as_number
 
 ERRORS = ("every step", "last step")
@@ -28,12 +33,63 @@ def trigger_alphabet(p: int) -> Alphabet:
     return Alphabet((*(f"a{i}" for i in range(1, p + 1)), "e", "b", "x", "y"))
 
 
-def _next_symbol_sequence(codes: IntArray, n_symbols: int, errors: str) -> Sequence:
-    """Return the sequence whose inputs are all symbols but the last, each to predict the next."""
-    mask = np.ones(len(codes) - 1, dtype=np.bool_)
-    if errors == "last step":
-        mask[:-1] = False
-    return Sequence(codes[:-1], one_hot(codes[1:], n_symbols), mask, n_symbols)
+@lane
+def begin_prediction(task: Any, strings: Strings, key: int, counter: int, plan: Any) -> int:
+    """Draw x or y; the sequence has p steps (its last symbol is only a target)."""
+    plan.kept = task.p - 1 + below(word(key, counter), 2)
+    plan.length = task.p
+    return counter + 1
+
+
+@lane
+def symbol_in_order(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return one of: the kept symbol, a1 .. a(p-1), the kept symbol."""
+    return where((at == 0) | (at == plan.length), plan.kept, at - 1)
+
+
+@lane
+def symbol_at_random(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return one of: the kept symbol, p - 1 random ones of a1 .. a(p-1), the kept symbol."""
+    drawn = below(word(key, plan.draw + at), task.p - 1)
+    return where((at == 0) | (at == plan.length), plan.kept, drawn)
+
+
+@lane
+def next_in_order(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return the symbol after the present one."""
+    return symbol_in_order(task, strings, key, plan, at + 1)
+
+
+@lane
+def next_at_random(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return the symbol after the present one."""
+    return symbol_at_random(task, strings, key, plan, at + 1)
+
+
+@lane
+def begin_distractors(task: Any, strings: Strings, key: int, counter: int, plan: Any) -> int:
+    """Draw x or y, and how many distractors follow after the first q."""
+    plan.kept = below(word(key, counter), 2)
+    k = 0
+    while fraction(word(key, counter + 1 + k)) >= task.stop:
+        k += 1
+    plan.length = task.q + k + 3
+    return counter + k + 2
+
+
+@lane
+def symbol_among_distractors(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return one of: b, then x or y, distractors, e."""
+    symbol = below(word(key, plan.draw + at), task.p)
+    symbol = where(at == 0, task.p + 1, symbol)
+    symbol = where(at == 1, task.p + 2 + plan.kept, symbol)
+    return where(at == plan.length - 1, task.p, symbol)
+
+
+@lane
+def kept_symbol(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return the number of the output for the kept symbol."""
+    return where(at >= 0, plan.kept, 0)
 
 
 def _constant_prediction(p: int, errors: str) -> Baseline:
@@ -83,15 +139,9 @@ class _FirstIsLast:
         """Steps from the first symbol to the prediction that needs it (the same in each)."""
         return self.p
 
-    def sample(self, rng: np.random.Generator) -> Sequence:
+    def sample(self, rng: np.random.Generator | Stream) -> Sequence:
         """Draw a sequence of T = p steps, which begins with x or y, each with probability 1/2."""
-        kept = self.p - 1 + int(rng.integers(2))
-        codes = np.concatenate([[kept], self._middle(rng), [kept]])
-        return _next_symbol_sequence(codes, self.n_inputs, self.errors)
-
-    def _middle(self, rng: np.random.Generator) -> IntArray:
-        """Return the p - 1 symbols between, of a1 .. a(p-1)."""
-        raise NotImplementedError
+        return sample(self, rng)
 
     def doing_nothing(self) -> Baseline:
         """Return what constant outputs score."""
@@ -119,12 +169,19 @@ class TwoSequences(_FirstIsLast):
     criterion: Criterion = field(default=RunOfRight(tolerance=0.25, run=10_000))
     name: str = "experiment 1a: two sequences"
 
+    form: ClassVar[Form] = Form(
+        begin=begin_prediction,
+        symbol=symbol_in_order,
+        target=next_in_order,
+        settings=(("p", whole()),),
+        plan=("kept",),
+        every_step=True,
+    )
+    sweep: ClassVar[tuple[int, ...]] = (4, 10, 20, 50, 100, 200, 500)
+
     def __post_init__(self) -> None:
         as_count("p", self.p, at_least=1)
         as_choice("errors", self.errors, ERRORS)
-
-    def _middle(self, rng: np.random.Generator) -> IntArray:
-        return np.arange(self.p - 1)
 
 
 @dataclass(frozen=True)
@@ -150,12 +207,20 @@ class RandomMiddle(_FirstIsLast):
     criterion: Criterion = field(default=RunOfRight(tolerance=0.25, run=10_000, steps="last"))
     name: str = "experiment 1b: no local regularities"
 
+    form: ClassVar[Form] = Form(
+        begin=begin_prediction,
+        symbol=symbol_at_random,
+        target=next_at_random,
+        settings=(("p", whole()),),
+        plan=("kept",),
+        draws_a_step=1,
+        every_step=True,
+    )
+    sweep: ClassVar[tuple[int, ...]] = (4, 10, 20, 50, 100, 200, 500)
+
     def __post_init__(self) -> None:
         as_count("p", self.p, at_least=2)
         as_choice("errors", self.errors, ERRORS)
-
-    def _middle(self, rng: np.random.Generator) -> IntArray:
-        return rng.integers(self.p - 1, size=self.p - 1)
 
 
 @dataclass(frozen=True)
@@ -190,6 +255,16 @@ class RandomDistractors:
     criterion: Criterion = field(default=RunOfRight(tolerance=0.2, run=10_000))
     name: str = "experiment 1c: very long time lags"
 
+    form: ClassVar[Form] = Form(
+        begin=begin_distractors,
+        symbol=symbol_among_distractors,
+        target=kept_symbol,
+        settings=(("q", whole()), ("p", whole()), ("stop", real())),
+        plan=("kept",),
+        draws_a_step=1,
+    )
+    sweep: ClassVar[tuple[int, ...]] = (5, 10, 20, 50, 100, 200, 500, 1000)
+
     def __post_init__(self) -> None:
         as_count("q", self.q, at_least=1)
         as_count("p", self.p, at_least=1)
@@ -215,18 +290,9 @@ class RandomDistractors:
         """The minimal number of steps for which the second symbol has to be kept."""
         return self.q + 1
 
-    def sample(self, rng: np.random.Generator) -> Sequence:
+    def sample(self, rng: np.random.Generator | Stream) -> Sequence:
         """Draw a sequence of T = q + k + 3 steps (its last symbol is only a target)."""
-        e, b, x = self.p, self.p + 1, self.p + 2
-        kept = int(rng.integers(2))
-        k = int(rng.geometric(self.stop)) - 1
-        distractors = rng.integers(self.p, size=self.q + k)
-        codes = np.concatenate([[b, x + kept], distractors, [e]])
-        targets = np.full((len(codes), 2), np.nan)
-        targets[-1] = np.arange(2) == kept
-        mask = np.zeros(len(codes), dtype=np.bool_)
-        mask[-1] = True
-        return Sequence(codes, targets, mask, self.n_inputs)
+        return sample(self, rng)
 
     def doing_nothing(self) -> Baseline:
         """Return what constant outputs score: 0.5 for both, at a loss of 0.25."""

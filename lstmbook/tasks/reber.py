@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
+from lstmbook.lanes.blocks import whole
+from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.words import below, lane, word
 from lstmbook.protocols import Baseline, Criterion
 from lstmbook.sequences import Alphabet, Batch, BoolArray, Sequence, one_hot
 from lstmbook.tasks.criteria import AllRight
+from lstmbook.tasks.form import Form, Strings, choose_string, sample
 from lstmbook.validation import Array, as_count
 
 ALPHABET = Alphabet(("B", "T", "P", "S", "X", "V", "E"))
@@ -140,6 +146,25 @@ def remembered(sequence: Sequence, outputs: Array) -> bool:
     return bool(outputs[-2, right] > outputs[-2, wrong])
 
 
+@lane
+def begin(task: Any, strings: Strings, key: int, counter: int, plan: Any) -> int:
+    """Pick a training string."""
+    choose_string(task, strings, below(word(key, counter), task.n_training), plan)
+    return counter + 1
+
+
+@lane
+def symbol(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return the string's symbol at a step."""
+    return strings.codes[plan.string + at]
+
+
+@lane
+def next_symbol(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Return the string's symbol at the next step."""
+    return strings.codes[plan.string + at + 1]
+
+
 @dataclass(frozen=True)
 class EmbeddedReber:
     """Experiment 2: strings of the embedded Reber grammar, predict the next symbol.
@@ -160,6 +185,16 @@ class EmbeddedReber:
     test: Batch = field(repr=False)
     every: int = 256
     name: str = "experiment 2: embedded Reber grammar"
+
+    form: ClassVar[Form] = Form(
+        begin=begin,
+        symbol=symbol,
+        target=next_symbol,
+        settings=(("n_training", whole()),),
+        every_step=True,
+        strings=True,
+    )
+    first_string: ClassVar[int] = 0
 
     @classmethod
     def draw(
@@ -205,9 +240,28 @@ class EmbeddedReber:
         """Every string of the training set and of the test set is predicted."""
         return AllRight(string_predicted, (self.training, self.test), self.every)
 
-    def sample(self, rng: np.random.Generator) -> Sequence:
+    @property
+    def n_training(self) -> int:
+        """The number of training strings."""
+        return len(self.training)
+
+    @cached_property
+    def strings(self) -> Strings:
+        """The strings of both sets, training first, as lane code reads them."""
+        codes: list[int] = []
+        starts, possible = [0], []
+        for batch in (self.training, self.test):
+            for each in batch:
+                inputs = np.asarray(each.inputs, dtype=np.int64)
+                codes += [*inputs.tolist(), int(np.argmax(each.targets[-1]))]
+                bits = possible_next(ALPHABET.decode(inputs)) @ (1 << np.arange(len(ALPHABET)))
+                possible += [*bits.tolist(), 0]
+                starts.append(len(codes))
+        return Strings(*(np.array(each, dtype=np.int64) for each in (codes, starts, possible)))
+
+    def sample(self, rng: np.random.Generator | Stream) -> Sequence:
         """Pick a training string at random."""
-        return self.training[int(rng.integers(len(self.training)))]
+        return sample(self, rng)
 
     def doing_nothing(self) -> Baseline:
         """Return what constant outputs score on the training set."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lstmbook.engine import draws
+from lstmbook.lanes import draws
 
 
 def test_draws_are_splitmix64_in_order():

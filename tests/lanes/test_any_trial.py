@@ -1,4 +1,4 @@
-"""What the engine writes, run by plain Python, against the reference: any topology, any task."""
+"""The loop's own sources, run by plain Python, against the reference: any topology, any task."""
 
 from dataclasses import replace
 from itertools import islice
@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 
 from lstmbook.abuse import Phase, Plateau, Scheduled, memory_weights, weights_into_memory
-from lstmbook.engine import twin
-from lstmbook.engine.compiled import interpreted
-from lstmbook.engine.dense import Adding
-from lstmbook.engine.trials import Trial, kernel_of, rates_of, unsupported
+from lstmbook.lanes.trials import Trial, initial_weights, rates_of, sequences
 from lstmbook.lstm import Topology
+from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.tasks.reber import EmbeddedReber
 from lstmbook.truncated_learning import LSTM
 
-from .reference_run import engine_run, reference_run
+from .reference_run import reference_run
 
 ANY = RunOfRight(0.2, 1000)
 REBER = EmbeddedReber.draw(np.random.default_rng(1), 12, 4, every=10_000)
@@ -60,23 +58,22 @@ def random_topology(rng, n_inputs, n_outputs):
     )
 
 
-def run_both(trials):
-    kernel = kernel_of(trials[0], lanes=2)
-    ours = engine_run(trials, kernel, interpreted(kernel))
+def run_both(machine, trials):
+    ours = machine.run(trials, 2, plain=True)
     return zip(ours, map(reference_run, trials), strict=True)
 
 
 @pytest.mark.parametrize("draw", range(4))
 @pytest.mark.parametrize("updates", ["every step", "sequence end"])
 @pytest.mark.parametrize("task", TASKS)
-def test_a_sequence_changes_the_weights_as_in_the_reference(task, updates, draw):
+def test_a_sequence_changes_the_weights_as_in_the_reference(machine, task, updates, draw):
     rng = np.random.default_rng([draw, len(updates), *map(ord, task)])
     net = random_topology(rng, TASKS[task].n_inputs, TASKS[task].n_outputs)
     trials = [
         Trial(TASKS[task], net, 0.5, seed=seed, max_sequences=1, updates=updates, scale=0.3)
         for seed in range(3)
     ]
-    for trial, (ours, (_, _, weights, _)) in zip(trials, run_both(trials), strict=True):
+    for trial, (ours, (_, _, weights, _)) in zip(trials, run_both(machine, trials), strict=True):
         before = reference_run(replace(trial, learning_rate=1e-300))[2]
         change = np.abs(weights - before).max()
         # the ruler is the largest change: single ones may be differences of large terms
@@ -84,7 +81,7 @@ def test_a_sequence_changes_the_weights_as_in_the_reference(task, updates, draw)
 
 
 @pytest.mark.parametrize("task", ["1a", "1c", "Reber"])
-def test_biases_are_set_as_told(task):
+def test_biases_are_set_as_told(machine, task):
     net = Topology(
         TASKS[task].n_inputs,
         TASKS[task].n_outputs,
@@ -104,7 +101,7 @@ def test_biases_are_set_as_told(task):
         output_gate_bias=-1.5,
         output_bias=0.25,
     )
-    for ours, (_, _, weights, _) in run_both([trial]):
+    for ours, (_, _, weights, _) in run_both(machine, [trial]):
         np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-13)
 
 
@@ -116,7 +113,7 @@ def thesis_phases(net):
 @pytest.mark.parametrize("draw", range(2))
 @pytest.mark.parametrize("updates", ["every step", "sequence end"])
 @pytest.mark.parametrize("task", [name for name in TASKS if name != "Reber"])
-def test_a_schedule_gives_weights_their_rates_as_in_the_reference(task, updates, draw):
+def test_a_schedule_gives_weights_their_rates_as_in_the_reference(machine, task, updates, draw):
     rng = np.random.default_rng([draw, len(updates), *map(ord, task)])
     net = random_topology(rng, TASKS[task].n_inputs, TASKS[task].n_outputs)
     phases = thesis_phases(net)
@@ -125,12 +122,11 @@ def test_a_schedule_gives_weights_their_rates_as_in_the_reference(task, updates,
               schedule=rates_of(net, phases[:n]))
         for seed, n in ((0, 3), (1, 2), (2, 1))
     ]  # fmt: skip
-    kernel = kernel_of(trials[0], lanes=2)
-    for trial, ours in zip(trials, engine_run(trials, kernel, interpreted(kernel)), strict=True):
-        learner = LSTM(net, twin.initial_weights(trial), 1.0, updates)
+    for trial, ours in zip(trials, machine.run(trials, 2, plain=True), strict=True):
+        learner = LSTM(net, initial_weights(trial), 1.0, updates)
         learner = Scheduled(learner, phases[: len(trial.schedule)])
         before = learner.learner.weights.flat.copy()
-        for sequence in islice(twin.sequences(trial), 7):
+        for sequence in islice(sequences(trial), 7):
             learner.learn(sequence)
         after = learner.learner.weights.flat
         changes = ours.weights - before, after - before
@@ -138,23 +134,23 @@ def test_a_schedule_gives_weights_their_rates_as_in_the_reference(task, updates,
         assert np.abs(ours.weights - after).max() <= 1e-10 * np.abs(changes[1]).max()
 
 
-def test_a_schedule_that_the_engine_cannot_follow_is_refused():
+def test_a_schedule_that_a_loop_cannot_follow_is_refused(machine):
     net = Topology(9, 2, (1, 1), output_biases=True)
     half = np.arange(net.n_weights) % 2 == 0
     with pytest.raises(ValueError, match=r"phases\[1\].trained has .* of the weights 'into'"):
         rates_of(net, (Phase(2, 0.9), Phase(1, 0.9, half)))
     trial = Trial(TASKS["1c"], net, 1.0, seed=0, max_sequences=7, schedule=rates_of(
         net, (Phase(2, 0.9),) * 4))  # fmt: skip
-    assert "more than 3 parts" in unsupported(trial)
+    assert "more than 3 parts" in machine.unsupported(trial)
     plateau = replace(trial, schedule=trial.schedule[:1], plateau=Plateau(10, 0.1, 2))
-    assert "adds blocks" in unsupported(plateau)
+    assert "adds blocks" in machine.unsupported(plateau)
 
 
-def test_given_weights_are_taken():
+def test_given_weights_are_taken(machine):
     net = Topology(9, 2, (1, 1))
     given = np.random.default_rng(0).uniform(-1, 1, net.n_weights)
     trial = Trial(TASKS["1c"], net, 0.1, seed=3, max_sequences=2, weights=given)
-    for ours, (_, _, weights, _) in run_both([trial]):
+    for ours, (_, _, weights, _) in run_both(machine, [trial]):
         np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-13)
 
 
@@ -166,33 +162,33 @@ def test_given_weights_are_taken():
         RunOfRight(0.56, 3, steps="last"),
     ],
 )
-def test_runs_of_right_sequences_end_trials_where_the_reference_does(criterion):
+def test_runs_of_right_sequences_end_trials_where_the_reference_does(machine, criterion):
     for task in (RandomDistractors(q=2, p=3), RandomMiddle(p=2), TwoSequences(p=2)):
         task = replace(task, criterion=criterion)
         net = Topology(task.n_inputs, task.n_outputs, (1,), output_biases=True)
         trials = [Trial(task, net, 0.3, seed=s, max_sequences=30) for s in range(5)]
         endings = set()
-        for ours, (ending, sequences, _, _) in run_both(trials):
-            assert (ours.ending, ours.sequences) == (ending, sequences)
+        for ours, (ending, counted, _, _) in run_both(machine, trials):
+            assert (ours.ending, ours.sequences) == (ending, counted)
             endings.add(ending)
         assert "success" in endings
 
 
-def test_strings_are_tried_as_often_as_told_and_without_a_trace():
+def test_strings_are_tried_as_often_as_told_and_without_a_trace(machine):
     task = EmbeddedReber.draw(np.random.default_rng(4), 3, 2, every=4)
     net = Topology(7, 7, (1, 1), shortcuts=True, output_biases=True)
     trials = [Trial(task, net, 0.7, seed=s, max_sequences=13, scale=0.5) for s in range(3)]
-    for ours, (ending, sequences, weights, _) in run_both(trials):
-        assert (ours.ending, ours.sequences) == (ending, sequences)
+    for ours, (ending, counted, weights, _) in run_both(machine, trials):
+        assert (ours.ending, ours.sequences) == (ending, counted)
         np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-11)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_overflow_is_seen_when_the_reference_sees_it():
+def test_overflow_is_seen_when_the_reference_sees_it(machine):
     net = Topology(9, 2, (1, 1), f_k="identity", h="identity")
     trials = [Trial(TASKS["1c"], net, 1e5, seed=s, max_sequences=60) for s in range(2)]
     endings = []
-    for ours, (ending, presented, _, _) in run_both(trials):
+    for ours, (ending, presented, _, _) in run_both(machine, trials):
         assert ours.ending == ending
         # the squared error overflows first, the outputs may do so one sequence later
         assert 0 <= presented - ours.presented <= 1
@@ -201,30 +197,32 @@ def test_overflow_is_seen_when_the_reference_sees_it():
 
 
 @pytest.mark.parametrize("task", ["1a", "1a, many outputs"])
-def test_blocks_are_added_where_the_error_stops_falling(task):
+def test_blocks_are_added_where_the_error_stops_falling(machine, task):
     net = Topology(TASKS[task].n_inputs, TASKS[task].n_outputs, (1, 2), output_biases=True)
     rule = Plateau(window=3, gain=0.2, patience=1)
     trials = [
         Trial(TASKS[task], net, 0.3, seed=s, max_sequences=25, plateau=rule, start_blocks=n)
         for s, n in ((0, 0), (1, 0), (2, 1))
     ]
-    for ours, (_, _, weights, added) in run_both(trials):
+    for ours, (_, _, weights, added) in run_both(machine, trials):
         assert list(ours.added_at) == added
         assert added
         if len(weights) == net.n_weights:
             np.testing.assert_allclose(ours.weights, weights, rtol=0, atol=1e-11)
 
 
-def test_what_the_engine_cannot_run_is_named():
+def test_what_a_loop_cannot_run_is_named(machine):
     class Other(TwoSequences):
         pass
 
     net = Topology(5, 5, (1,))
     task = TwoSequences(p=4, errors="last step", criterion=RunOfRight(0.25, 10))
-    assert "judged at every step" in unsupported(Trial(task, net, 1.0, seed=0, max_sequences=1))
+    assert "judged at every step" in machine.unsupported(
+        Trial(task, net, 1.0, seed=0, max_sequences=1)
+    )
     none = Trial(TwoSequences(p=4), Topology(5, 5, ()), 1.0, seed=0, max_sequences=1)
     with pytest.raises(ValueError, match="no blocks"):
-        kernel_of(none)
+        machine.check(none)
 
 
 @pytest.mark.parametrize(

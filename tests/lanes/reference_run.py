@@ -1,4 +1,4 @@
-"""The reference, led through the very trial that the engine runs."""
+"""The reference, led through the very trial that a loop runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from lstmbook.abuse import PlateauWatch, add_block, places_after
-from lstmbook.engine import twin
-from lstmbook.engine.loop import Loop
+from lstmbook.lanes.trials import initial_weights, sequences
 from lstmbook.lstm import as_weights
 from lstmbook.sequences import loss
 from lstmbook.truncated_learning import LSTM
@@ -17,7 +16,7 @@ from lstmbook.truncated_learning import LSTM
 
 def reference_run(trial, nudge=None):
     """Return (ending, sequences counted, final weights, when blocks were added)."""
-    full = twin.initial_weights(trial)
+    full = initial_weights(trial)
     if nudge is not None:
         full.flat[:] = np.nextafter(full.flat, nudge)
     net = trial.net
@@ -26,7 +25,7 @@ def reference_run(trial, nudge=None):
     learner = LSTM(net, part_of(full, trial.net, net), trial.learning_rate, trial.updates)
     judge, added = trial.task.criterion.judge(), []
     watch = PlateauWatch(trial.plateau) if trial.plateau else None
-    for presented, sequence in enumerate(islice(twin.sequences(trial), trial.max_sequences), 1):
+    for presented, sequence in enumerate(islice(sequences(trial), trial.max_sequences), 1):
         outputs = learner.learn(sequence)
         if not np.isfinite(outputs).all():
             return "diverged", presented, learner.weights.flat, added
@@ -50,13 +49,3 @@ def part_of(full, whole_net, net):
     for smaller, larger in pairwise(steps):
         places = places_after(smaller, larger)[places]
     return as_weights(net, full.flat[places].copy())
-
-
-def engine_run(trials, kernel, code=None):
-    """Return the results of trials, in their order, with final weights."""
-    loop = Loop(kernel, trials, keep_weights=True, code=code)
-    while loop.at_work:
-        loop.advance(1000)
-    results = dict(loop.ended())
-    assert sorted(results) == list(range(len(trials)))
-    return [results[i] for i in range(len(trials))]

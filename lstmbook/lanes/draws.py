@@ -51,12 +51,16 @@ def fraction(draw: int) -> float:
 
 def fractions(key: int, n: int) -> Array:
     """Return the first n draws of a stream as numbers in [0, 1), shape (n,)."""
+    return (words(key, np.arange(n)) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def words(key: int, i: npt.NDArray[np.int64]) -> Words:
+    """Return draws number i of a stream, in the shape of `i`."""
     with np.errstate(over="ignore"):
-        words: Words = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(key)
-        words = (words ^ (words >> np.uint64(30))) * np.uint64(MIX_1)
-        words = (words ^ (words >> np.uint64(27))) * np.uint64(MIX_2)
-        words = words ^ (words >> np.uint64(31))
-    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        z: Words = (i.astype(np.uint64) + np.uint64(1)) * np.uint64(GOLDEN) + np.uint64(key)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(MIX_1)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(MIX_2)
+        return z ^ (z >> np.uint64(31))
 
 
 class Stream:

@@ -1,0 +1,701 @@
+"""The loop: many trials in lockstep, whatever the task and the learner.
+
+Trials wait in a queue. A lane loads one, presents sequence after sequence, notes how each went,
+and when its trial has ended takes the next from the queue. All of it is lane code.
+
+Of a trial: `trial` is what it is to do, `result` how it ended, `at` how far its lane is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmbook.lanes.blocks import (
+    Layout,
+    Memory,
+    aligned,
+    clear,
+    one_lane,
+    real,
+    view,
+    whole,
+)
+from lstmbook.lanes.words import (
+    Constants,
+    count_from,
+    fraction,
+    lane,
+    put,
+    seldom,
+    word,
+)
+from lstmbook.lanes.words import real as float_of
+from lstmbook.learners.lstm import IN_RECORDS, IN_STATE, LaneNet, Numbers
+from lstmbook.tasks.form import Form, Strings, choose_string
+
+CHUNK = 16
+"""So many steps are taken between two looks at the lanes where weights rest meanwhile."""
+
+WINDOW_SLOTS = 128
+"""Points of an error curve; when they are used up, neighbours are averaged."""
+
+TOLERANCES = (0.4, 0.3, 0.2, 0.1)
+"""Milestones: the first of 100 successive sequences whose errors stay below."""
+
+ACCURACIES = (0.5, 0.9, 0.95, 1.0)
+"""Milestones: the first window of 100 sequences of which such a share is right."""
+
+PHASES = 3
+"""So many parts a training schedule may have."""
+
+MOST_BLOCKS = 8
+"""Of so many blocks it is noted when they were added."""
+
+GOING_ON, SUCCESS, CAP, DIVERGED = range(4)
+ENDINGS = {SUCCESS: "success", CAP: "cap", DIVERGED: "diverged"}
+
+FOR_EVER = 1 << 60
+INFINITE = float("inf")
+
+
+class Arrays(NamedTuple):
+    """All that compiled code works on, each a flat array.
+
+    Attributes
+    ----------
+    numbers
+        The learner's.
+    lanes, plans, seen, ahead, places, steps
+        Of each lane: `Program.at`, the task's plan, the symbols of its sequence (if fewer than
+        the alphabet has), its next symbols; of each step ahead and lane, where the symbol's
+        record begins.
+    trials, settings, biases, given
+        Of each trial: `Program.trial`, the task's settings, initial biases (NaN: drawn), and
+        initial weights for those that are given some.
+    weights
+        Where each weight stands, three numbers each: `LaneNet.weight_places`.
+    results, curves, final
+        Of each trial: `Program.result`, its error curve, its weights at the end.
+    queue, done
+        `Program.queue`; the trials that have ended, in order.
+    """
+
+    numbers: Numbers
+    lanes: Memory
+    plans: Memory
+    seen: Memory
+    ahead: Memory
+    places: Memory
+    trials: Memory
+    settings: Memory
+    biases: Memory
+    given: Memory
+    weights: Memory
+    results: Memory
+    curves: Memory
+    final: Memory
+    queue: Memory
+    done: Memory
+    strings: Strings
+
+
+@dataclass(frozen=True)
+class Program(Constants):
+    """A loop: what is fixed when it is compiled.
+
+    Attributes
+    ----------
+    net
+        The learner's settings.
+    form
+        The task's form.
+    """
+
+    net: LaneNet
+    form: Form
+
+    @property
+    def lanes(self) -> int:
+        """How many trials run side by side."""
+        return self.net.lanes
+
+    @property
+    def chunk(self) -> int:
+        """How many steps are taken between two looks at the lanes, at most."""
+        return 1 if self.net.every_step else CHUNK
+
+    @property
+    def predicts_next(self) -> bool:
+        """Whether each step's target is the next symbol."""
+        return self.net.every_step and self.net.symbolic
+
+    @property
+    def plan(self) -> Layout:
+        """A lane's plan of its sequence."""
+        return self.form.plan_layout
+
+    @property
+    def task(self) -> Layout:
+        """A trial's task: its settings."""
+        return self.form.settings_layout
+
+    @property
+    def has_strings(self) -> bool:
+        """Whether the criterion tries all strings of two sets."""
+        return self.form.strings
+
+    @cached_property
+    def at(self) -> Layout:
+        """How far a lane is."""
+        wholes = (
+            "trial", "step", "counter", "symbol", "presented", "run", "window", "in_window",
+            "n_windows", "blocks", "failed", "in_plateau", "steps", "in_accuracy",
+            "right_accuracy", "testing",
+        )  # fmt: skip
+        fields: dict[str, Any] = {name: whole() for name in wholes}
+        fields["runs"] = whole(len(TOLERANCES))
+        fields |= {name: real() for name in ("loss", "plateau_loss", "best")}
+        return Layout.of("int64", fields)
+
+    @cached_property
+    def trial(self) -> Layout:
+        """What a trial is to do."""
+        wholes = (
+            "key_weights", "key_sequences", "cap", "run", "judge_last", "counted_last",
+            "n_inputs", "every", "n_strings", "plateau_window", "patience", "given",
+            "start_blocks", "n_weights", "weights",
+        )  # fmt: skip
+        fields: dict[str, Any] = {name: whole() for name in wholes}
+        fields["phase_end"] = whole(PHASES - 1)
+        fields |= {name: real() for name in ("scale", "tolerance", "gain")}
+        fields["rates"] = real(PHASES, 3)
+        return Layout.of("int64", fields)
+
+    @cached_property
+    def result(self) -> Layout:
+        """How a trial ended."""
+        wholes = ("ending", "sequences", "presented", "steps", "window", "n_windows")
+        fields: dict[str, Any] = {name: whole() for name in wholes}
+        fields["added"] = whole(MOST_BLOCKS)
+        fields["within"] = whole(len(TOLERANCES))
+        fields["accuracy"] = whole(len(ACCURACIES))
+        return Layout.of("int64", fields)
+
+    @cached_property
+    def queue(self) -> Layout:
+        """The queue of trials, and lengths that are the same for all."""
+        names = (
+            "next", "end", "n_done", "at_work", "started", "n_inputs", "n_given", "n_final",
+        )  # fmt: skip
+        return Layout.of("int64", {name: whole() for name in names})
+
+    @property
+    def at_size(self) -> int:
+        """Places of `at`."""
+        return self.at.size
+
+    @property
+    def plan_size(self) -> int:
+        """Places of a plan."""
+        return self.plan.size
+
+    @property
+    def trial_size(self) -> int:
+        """Places of what a trial is to do."""
+        return self.trial.size
+
+    @property
+    def task_size(self) -> int:
+        """Places of a task's settings."""
+        return self.task.size
+
+    @property
+    def result_size(self) -> int:
+        """Places of a result."""
+        return self.result.size
+
+    @property
+    def curve_slots(self) -> int:
+        """Points of an error curve at most."""
+        return WINDOW_SLOTS
+
+    @property
+    def n_biases(self) -> int:
+        """Hidden and output units, which may have biases."""
+        return self.net.topology.n_hidden + self.net.n_outputs
+
+    def arrays(self, n_trials: int, n_inputs: int, **filled: Any) -> Arrays:
+        """Return memory for so many trials; `filled` are arrays that hold something already."""
+        net, L = self.net, self.lanes
+        lists = {
+            "numbers": net.numbers(n_inputs, self.chunk),
+            "lanes": self.at.memory(L),
+            "plans": self.plan.memory(L),
+            "seen": aligned(L * n_inputs, "int64"),
+            "ahead": aligned(L * CHUNK, "int64"),
+            "places": aligned(self.chunk * L, "int64"),
+            "trials": self.trial.memory(n_trials),
+            "settings": self.task.memory(n_trials),
+            "biases": np.full(max(n_trials * self.n_biases, 1), np.nan),
+            "given": np.zeros(1),
+            "weights": np.zeros(3, dtype=np.int64),
+            "results": self.result.memory(n_trials),
+            "curves": np.zeros(n_trials * WINDOW_SLOTS),
+            "final": np.zeros(1),
+            "queue": self.queue.memory(),
+            "done": np.zeros(n_trials, dtype=np.int64),
+        }
+        return Arrays(**(lists | filled))
+
+
+# ---------------------------------------------------------------- views
+@lane
+def trial_of(program: Program, A: Arrays, t: int) -> Any:
+    """Return what a trial is to do."""
+    return view(program.trial, A.trials, t * program.trial_size)
+
+
+@lane
+def at_of(program: Program, A: Arrays, i: int) -> Any:
+    """Return how far a lane is."""
+    return view(program.at, A.lanes, i * program.at_size)
+
+
+@lane
+def lane_of(program: Program, A: Arrays, i: int) -> Any:
+    """Return a lane's numbers of the learner's state."""
+    return one_lane(view(program.net.state, A.numbers.state, 0), i)
+
+
+@lane
+def plan_of(program: Program, A: Arrays, i: int) -> Any:
+    """Return a lane's plan of its sequence."""
+    return view(program.plan, A.plans, i * program.plan_size)
+
+
+@lane
+def task_of(program: Program, A: Arrays, t: int) -> Any:
+    """Return a trial's task."""
+    return view(program.task, A.settings, t * program.task_size)
+
+
+# ---------------------------------------------------------------- a sequence begins
+@seldom
+def begin(program: Program, A: Arrays, i: int) -> None:
+    """Begin a lane's next sequence: states to zero, and what the sequence will be."""
+    net = program.net
+    at, plan = at_of(program, A, i), plan_of(program, A, i)
+    at.step = 0
+    if at.trial < 0:
+        plan.length = FOR_EVER
+        return
+    t = at.trial
+    first = net.first_judged if net.every_step else net.first_carried
+    clear(A.numbers.state, first * net.lanes + i, net.after_carried * net.lanes + i, net.lanes)
+    lane_of(program, A, i).begins = 1.0
+    task, trial = task_of(program, A, t), trial_of(program, A, t)
+    if at.testing > 0:
+        choose_string(task, A.strings, at.testing - 1, plan)
+    else:
+        plan.draw = program.form.begin(task, A.strings, trial.key_sequences, at.counter, plan)
+        at.counter = plan.draw + program.form.draws_a_step * plan.length
+    if program.predicts_next:
+        at.symbol = program.form.symbol(task, A.strings, trial.key_sequences, plan, 0)
+
+
+# ---------------------------------------------------------------- inputs
+@lane
+def next_symbols(program: Program, A: Arrays, i: int) -> None:
+    """Look up where the record of a lane's present symbol is, and which symbol comes next."""
+    at = at_of(program, A, i)
+    step, n_in = at.step, view(program.queue, A.queue, 0).n_inputs
+    if at.trial < 0:
+        return
+    plan, t = plan_of(program, A, i), at.trial
+    A.places[i] = (i * n_in + at.symbol) * program.net.record_size
+    if plan.length < n_in:
+        A.seen[i * n_in + step] = at.symbol
+    key = trial_of(program, A, t).key_sequences
+    task = task_of(program, A, t)
+    if program.has_strings:
+        may = A.strings.possible[plan.string + step]
+        for k in range(program.net.n_narrow):
+            lane_of(program, A, i).may[k] = (may >> k) & 1
+    at.symbol = program.form.symbol(task, A.strings, key, plan, step + 1)
+    lane_of(program, A, i).target = at.symbol
+    at.step = step + 1
+
+
+@lane
+def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
+    """Make a lane's inputs of the next n steps."""
+    at = at_of(program, A, i)
+    t = at.trial
+    if t < 0:
+        return
+    plan, task = plan_of(program, A, i), task_of(program, A, t)
+    key, step = trial_of(program, A, t).key_sequences, at.step
+    if program.net.symbolic:
+        n_in = view(program.queue, A.queue, 0).n_inputs
+        for j in range(n):
+            slot = (step + j) & (CHUNK - 1)
+            if slot == 0:
+                symbols_ahead(program, A, task, key, plan, step + j, i)
+            symbol = A.ahead[i * CHUNK + slot]
+            A.places[j * program.lanes + i] = (i * n_in + symbol) * program.net.record_size
+            if plan.length < n_in:
+                A.seen[i * n_in + step + j] = symbol
+    else:
+        for j in range(n):
+            X = one_lane(view(program.net.now, A.numbers.inputs, j * program.net.now_size), i)
+            program.form.inputs(task, A.strings, key, plan, step + j, X.x)
+    at.step = step + n
+
+
+@lane
+def symbols_ahead(
+    program: Program, A: Arrays, task: Any, key: int, plan: Any, step: int, i: int
+) -> None:
+    """Make a lane's next symbols, a chunk of them side by side."""
+    steps = count_from(step, CHUNK)
+    put(A.ahead, i * CHUNK, program.form.symbol(task, A.strings, key, plan, steps))
+
+
+# ---------------------------------------------------------------- steps
+@lane
+def resting_steps(program: Program, A: Arrays, n: int) -> None:
+    """Take n steps without an error."""
+    net = program.net
+    for i in range(net.lanes):
+        look_ahead(program, A, i, n)
+    for j in range(n):
+        net.resting_step(net, A.numbers, A.places, j)
+
+
+@lane
+def learning_steps(program: Program, A: Arrays) -> None:
+    """Take one step that has an error."""
+    net = program.net
+    for i in range(net.lanes):
+        next_symbols(program, A, i)
+    net.learning_step(net, A.numbers, A.places)
+
+
+@seldom
+def last_step(program: Program, A: Arrays, i: int, place: int) -> None:
+    """Do what the error of a lane's last step does."""
+    net = program.net
+    at, plan = at_of(program, A, i), plan_of(program, A, i)
+    task, key = task_of(program, A, at.trial), trial_of(program, A, at.trial).key_sequences
+    target = program.form.target(task, A.strings, key, plan, plan.length - 1)
+    lane_of(program, A, i).target = target
+    net.last_step(net, A.numbers, i, place)
+
+
+# ---------------------------------------------------------------- a sequence ends
+@seldom
+def settle(program: Program, A: Arrays, i: int) -> None:
+    """Make what a sequence still owes to the weights."""
+    net = program.net
+    n_in = view(program.queue, A.queue, 0).n_inputs
+    at, length = at_of(program, A, i), plan_of(program, A, i).length
+    if net.symbolic:
+        n_own = trial_of(program, A, at.trial).n_inputs
+        listed = length < n_in
+        for j in range(length if listed else n_own):
+            symbol = A.seen[i * n_in + j] if listed else j
+            net.settle_symbol(net, A.numbers, i, (i * n_in + symbol) * net.record_size)
+    net.settle(net, A.numbers, i)
+
+
+@seldom
+def judged(program: Program, A: Arrays, i: int) -> int:
+    """Take note of a sequence that has ended; return whether the trial has ended, and how."""
+    at = at_of(program, A, i)
+    trial = trial_of(program, A, at.trial)
+    mine = lane_of(program, A, i)
+    loss = 0.5 * float_of(mine.loss)
+    worst = float_of(mine.worst)
+    sound = abs(loss) < INFINITE
+    if program.has_strings:
+        right = sound and float_of(mine.illegal) == 0.0
+        if at.testing > 0:
+            return tested(program, A, i, right)
+    else:
+        right = sound and worst < trial.tolerance
+    at.presented += 1
+    at.steps += plan_of(program, A, i).length
+    at.run = at.run + 1 if right else 0
+    if not sound:
+        return DIVERGED
+    note_curve(program, A, i, loss)
+    note_milestones(program, A, i, worst, right)
+    if program.net.construct:
+        watch_plateau(program, A, i, loss)
+    if program.net.scheduled:
+        for phase in range(1, PHASES):
+            if at.presented == trial.phase_end[phase - 1]:
+                set_rates(program, A, i, phase, 1.0)
+    if program.has_strings:
+        if at.presented % trial.every == 0:
+            at.testing = 1
+            set_rates(program, A, i, 0, 0.0)
+            return GOING_ON
+    elif at.run >= trial.run:
+        back = 0 if trial.counted_last else at.run - 1
+        result_of(program, A, at.trial).sequences = at.presented - back
+        return SUCCESS
+    return CAP if at.presented >= trial.cap else GOING_ON
+
+
+@lane
+def result_of(program: Program, A: Arrays, t: int) -> Any:
+    """Return a trial's result."""
+    return view(program.result, A.results, t * program.result_size)
+
+
+@seldom
+def tested(program: Program, A: Arrays, i: int, right: bool) -> int:
+    """Take note of a string that was tried with the weights at rest."""
+    at = at_of(program, A, i)
+    trial = trial_of(program, A, at.trial)
+    if not right:
+        at.testing = 0
+        set_rates(program, A, i, 0, 1.0)
+        return CAP if at.presented >= trial.cap else GOING_ON
+    if at.testing >= trial.n_strings:
+        result_of(program, A, at.trial).sequences = at.presented
+        return SUCCESS
+    at.testing += 1
+    return GOING_ON
+
+
+@seldom
+def note_curve(program: Program, A: Arrays, i: int, loss: float) -> None:
+    """Go on with the error curve: windows, of which neighbours are averaged when too many."""
+    at = at_of(program, A, i)
+    first = at.trial * program.curve_slots
+    at.loss += loss
+    at.in_window += 1
+    if at.in_window == at.window:
+        A.curves[first + at.n_windows] = at.loss / at.window
+        at.n_windows += 1
+        at.in_window = 0
+        at.loss = 0.0
+        if at.n_windows == program.curve_slots:
+            for j in range(program.curve_slots // 2):
+                pair = A.curves[first + 2 * j] + A.curves[first + 2 * j + 1]
+                A.curves[first + j] = 0.5 * pair
+            at.n_windows = program.curve_slots // 2
+            at.window *= 2
+
+
+@seldom
+def note_milestones(program: Program, A: Arrays, i: int, worst: float, right: bool) -> None:
+    """Note when learning was first seen, whatever the criterion."""
+    at = at_of(program, A, i)
+    result = result_of(program, A, at.trial)
+    if not program.has_strings:
+        for j in range(len(TOLERANCES)):
+            at.runs[j] = at.runs[j] + 1 if worst < TOLERANCES[j] else 0
+            if at.runs[j] == 100 and result.within[j] == 0:
+                result.within[j] = at.presented - 99
+    at.right_accuracy += 1 if right else 0
+    at.in_accuracy += 1
+    if at.in_accuracy == 100:
+        for j in range(len(ACCURACIES)):
+            if at.right_accuracy >= 100 * ACCURACIES[j] and result.accuracy[j] == 0:
+                result.accuracy[j] = at.presented - 99
+        at.in_accuracy = 0
+        at.right_accuracy = 0
+
+
+@seldom
+def watch_plateau(program: Program, A: Arrays, i: int, loss: float) -> None:
+    """Add a block where the error has stopped decreasing: `eq-plateau`."""
+    at = at_of(program, A, i)
+    trial = trial_of(program, A, at.trial)
+    at.plateau_loss += loss
+    at.in_plateau += 1
+    if at.in_plateau < trial.plateau_window:
+        return
+    mean = at.plateau_loss / trial.plateau_window
+    at.in_plateau = 0
+    at.plateau_loss = 0.0
+    if mean < (1.0 - trial.gain) * at.best:
+        at.best = mean
+        at.failed = 0
+    else:
+        at.failed += 1
+    if at.failed >= trial.patience and at.blocks < program.net.n_blocks:
+        if at.blocks < MOST_BLOCKS:
+            result_of(program, A, at.trial).added[at.blocks] = at.presented
+        lane_of(program, A, i).active[at.blocks] = 1.0
+        at.blocks += 1
+        at.best = INFINITE
+        at.failed = 0
+
+
+# ---------------------------------------------------------------- trials enter and leave
+@seldom
+def set_rates(program: Program, A: Arrays, i: int, phase: int, factor: float) -> None:
+    """Give a lane the learning rates of a part of its trial's schedule."""
+    mine = lane_of(program, A, i)
+    trial = trial_of(program, A, at_of(program, A, i).trial)
+    for group in range(3 if program.net.scheduled else 1):
+        mine.rate[group] = trial.rates[phase, group] * factor
+
+
+@seldom
+def empty(program: Program, A: Arrays, i: int) -> None:
+    """Set all that belongs to a lane to zero."""
+    net = program.net
+    n_in = view(program.queue, A.queue, 0).n_inputs
+    clear(A.numbers.state, i, net.rows * net.lanes + i, net.lanes)
+    records = n_in * net.record_size
+    clear(A.numbers.records, i * records, (i + 1) * records, 1)
+    clear(A.numbers.own, i * net.own_size, (i + 1) * net.own_size, 1)
+    clear(A.lanes, i * program.at_size, (i + 1) * program.at_size, 1)
+    for j in range(program.chunk):
+        A.places[j * net.lanes + i] = i * records
+
+
+@seldom
+def load(program: Program, A: Arrays, i: int, t: int) -> None:
+    """Let a trial enter a lane."""
+    net = program.net
+    empty(program, A, i)
+    at, trial = at_of(program, A, i), trial_of(program, A, t)
+    at.trial = t
+    at.window = 100
+    at.best = INFINITE
+    at.blocks = trial.start_blocks
+    mine = lane_of(program, A, i)
+    mine.judge_last = trial.judge_last
+    mine.source[net.n_plain] = 1.0
+    mine.shown[net.n_shown] = 1.0
+    for b in range(net.n_blocks if net.construct else 0):
+        mine.active[b] = 1.0 if b < trial.start_blocks else 0.0
+    set_rates(program, A, i, 0, 1.0)
+    draw_weights(program, A, i, t)
+
+
+@lane
+def place_of(program: Program, A: Arrays, i: int, w: int) -> int:
+    """Return where a lane's weight stands in the array that it is in; w counts in `weights`."""
+    where, offset = A.weights[3 * w], A.weights[3 * w + 1]
+    net = program.net
+    if where == IN_STATE:
+        return offset + i
+    if where == IN_RECORDS:
+        return i * view(program.queue, A.queue, 0).n_inputs * net.record_size + offset
+    return i * net.own_size + offset
+
+
+@seldom
+def draw_weights(program: Program, A: Arrays, i: int, t: int) -> None:
+    """Give a lane its trial's initial weights: given or drawn ones, and the biases that are set."""
+    trial, queue = trial_of(program, A, t), view(program.queue, A.queue, 0)
+    for j in range(trial.n_weights):
+        w = trial.weights + j
+        where, place, unit = A.weights[3 * w], place_of(program, A, i, w), A.weights[3 * w + 2]
+        if trial.given >= 0:
+            value = A.given[trial.given * queue.n_given + j]
+        else:
+            value = trial.scale * (2.0 * fraction(word(trial.key_weights, j)) - 1.0)
+        if unit >= 0:
+            bias = A.biases[t * program.n_biases + unit]
+            if bias == bias:
+                value = bias
+        if where == IN_STATE:
+            A.numbers.state[place] = value
+        elif where == IN_RECORDS:
+            A.numbers.records[place] = value
+        else:
+            A.numbers.own[place] = value
+
+
+@seldom
+def keep_weights(program: Program, A: Arrays, i: int, t: int) -> None:
+    """Copy out the weights that a trial ends with."""
+    trial, queue = trial_of(program, A, t), view(program.queue, A.queue, 0)
+    for j in range(trial.n_weights):
+        w = trial.weights + j
+        where, place = A.weights[3 * w], place_of(program, A, i, w)
+        if where == IN_STATE:
+            A.final[t * queue.n_final + j] = A.numbers.state[place]
+        elif where == IN_RECORDS:
+            A.final[t * queue.n_final + j] = A.numbers.records[place]
+        else:
+            A.final[t * queue.n_final + j] = A.numbers.own[place]
+
+
+@seldom
+def leave(program: Program, A: Arrays, i: int, ending: int) -> None:
+    """Note how a lane's trial ended, and let the next one enter, or leave the lane idle."""
+    queue, at = view(program.queue, A.queue, 0), at_of(program, A, i)
+    if ending != GOING_ON:
+        t = at.trial
+        result = result_of(program, A, t)
+        result.ending = ending
+        result.presented = at.presented
+        if ending != SUCCESS:
+            result.sequences = at.presented
+        result.steps = at.steps
+        result.window = at.window
+        result.n_windows = at.n_windows
+        if queue.n_final > 0:
+            keep_weights(program, A, i, t)
+        A.done[queue.n_done] = t
+        queue.n_done += 1
+    if queue.next < queue.end:
+        queue.next += 1
+        load(program, A, i, queue.next - 1)
+    else:
+        empty(program, A, i)
+        at.trial = -1
+        queue.at_work -= 1
+
+
+@seldom
+def finish(program: Program, A: Arrays, i: int, place: int) -> None:
+    """End a lane's sequence, and begin the next one, perhaps of another trial."""
+    if not program.net.every_step:
+        last_step(program, A, i, place)
+    settle(program, A, i)
+    ending = judged(program, A, i)
+    if ending != GOING_ON:
+        leave(program, A, i, ending)
+    begin(program, A, i)
+
+
+@lane
+def run(program: Program, budget: int, A: Arrays) -> int:
+    """Let all lanes take about so many steps; return how many they took."""
+    net = program.net
+    queue = view(program.queue, A.queue, 0)
+    if queue.started == 0:
+        queue.started = 1
+        for i in range(net.lanes):
+            leave(program, A, i, GOING_ON)
+            begin(program, A, i)
+    steps = 0
+    while steps < budget and queue.at_work > 0:
+        n = 1
+        if net.every_step:
+            learning_steps(program, A)
+        else:
+            # so many steps that no lane's sequence ends before the last of them
+            n = CHUNK
+            for i in range(net.lanes):
+                n = min(n, plan_of(program, A, i).length - at_of(program, A, i).step)
+            resting_steps(program, A, n)
+        steps += n
+        for i in range(net.lanes):
+            if at_of(program, A, i).step == plan_of(program, A, i).length:
+                finish(program, A, i, A.places[(n - 1) * net.lanes + i])
+    return steps

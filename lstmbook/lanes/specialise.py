@@ -1,0 +1,152 @@
+"""Compiles the loop for a program, once per machine: what is compiled is kept on disk."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lstmbook.lanes.loop import Arrays, Program
+from lstmbook.lanes.words import Constants, described
+
+ENTRY = '''"""The trial loop for one program; its machine code is kept beside this file.
+
+{program}
+"""
+
+PROGRAM = KINDS = source = arrays_at = None
+
+
+def run(budget, addresses):
+    return source(PROGRAM, budget, arrays_at(KINDS, addresses))
+'''
+
+
+def cache_directory() -> Path:
+    """Return where compiled loops are kept.
+
+    The environment's LSTMBOOK_CACHE if set, else the user's cache directory, else (if that
+    cannot be written) a temporary one.
+    """
+    if "LSTMBOOK_CACHE" in os.environ:
+        place = Path(os.environ["LSTMBOOK_CACHE"])
+    elif sys.platform == "darwin":
+        place = Path.home() / "Library" / "Caches" / "lstmbook"
+    elif sys.platform == "win32":
+        place = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "lstmbook" / "Cache"
+    else:
+        place = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lstmbook"
+    try:
+        (place / "lanes").mkdir(parents=True, exist_ok=True)
+    except OSError:
+        place = Path(tempfile.gettempdir()) / f"lstmbook-{getpass.getuser()}"
+        (place / "lanes").mkdir(parents=True, exist_ok=True)
+    return place / "lanes"
+
+
+@cache
+def sources_digest() -> str:
+    """Return a digest of all files that lane code may stand in."""
+    package = Path(__file__).parents[1]
+    found = hashlib.sha256(metadata.version("numba").encode())
+    for room in ("lanes", "learners", "tasks"):
+        for file in sorted((package / room).glob("*.py")):
+            found.update(file.read_bytes())
+    return found.hexdigest()
+
+
+def _written(program: Program) -> Path:
+    """Write a program's entry to the cache, unless it stands there, and return its place."""
+    text = ENTRY.format(program=described(program))
+    name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
+    place = cache_directory() / f"loop_{name}.py"
+    if not place.exists():
+        with tempfile.NamedTemporaryFile(
+            "w", dir=place.parent, delete=False, encoding="utf-8"
+        ) as draft:
+            draft.write(text)
+        os.replace(draft.name, place)
+    return place
+
+
+@cache
+def _module(place: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{place} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[place.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_compiled(program: Program) -> bool:
+    """Return whether a program's machine code is on disk."""
+    place = _written(program)
+    return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
+
+
+@dataclass(frozen=True)
+class Kinds(Constants):
+    """The names and dtypes of arrays, tuples within tuples."""
+
+    kinds: tuple[tuple[str, Any], ...]
+
+
+def kinds_of(arrays: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the names and dtypes of a named tuple of arrays and of such tuples."""
+    return tuple(
+        (name, kinds_of(each) if isinstance(each, tuple) else each.dtype.name)
+        for name, each in zip(arrays._fields, arrays, strict=True)
+    )
+
+
+def addresses_of(arrays: Any) -> list[int]:
+    """Return where the arrays stand in memory, in their order."""
+    found: list[int] = []
+    for each in arrays:
+        found += addresses_of(each) if isinstance(each, tuple) else [each.ctypes.data]
+    return found
+
+
+@cache
+def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...]) -> Any:
+    from lstmbook.lanes import loop
+    from lstmbook.lanes.machine import numba
+    from lstmbook.lanes.vector import arrays_at, compiled
+
+    entry: Any = _module(_written(program))
+    entry.PROGRAM, entry.KINDS = program, Kinds(kinds)
+    entry.source, entry.arrays_at = compiled(loop.run), arrays_at
+    return numba.njit(error_model="numpy", cache=True, nogil=True)(entry.run)
+
+
+def loop_of(
+    program: Program, arrays: Arrays, on_compile: Callable[[str], None] | None = None
+) -> Callable[[int], int]:
+    """Return a program's compiled loop over some arrays: it takes a budget of steps.
+
+    Parameters
+    ----------
+    arrays
+        As `Program.arrays` makes them; they must live as long as the loop is used.
+    on_compile
+        Called with a line of text if the loop has yet to be compiled (it takes some seconds).
+    """
+    if on_compile is not None and not is_compiled(program):
+        on_compile(f"compiling the trial loop ({program.net.dtype})")
+    run = _compiled(program, kinds_of(arrays))
+    addresses = np.array(addresses_of(arrays), dtype=np.int64)
+    return lambda budget: int(run(budget, addresses))

@@ -1,0 +1,193 @@
+"""The words that lane code is written in, as NumPy understands them.
+
+Lane code is ordinary Python about single numbers: ``net = fma(W[u, m], y[m], net)``. Each number
+stands for one number a trial. Here it is a NumPy array whose last axis is the trials (or a NumPy
+number, where one trial is meant); `lstmbook.lanes.vector` gives the same words a meaning for the
+compiler, where a number is a vector register. A function marked `lane` is understood by both.
+
+Nothing takes numbers of different trials together, so what becomes of a trial cannot depend on
+how many run beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lstmbook.lanes import draws
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+Number = Any
+"""One number a trial: an array whose last axis is the trials, or a vector register."""
+
+
+def lane(function: Function) -> Function:
+    """Mark a function as lane code; the compiler puts it into the line of its caller."""
+    function.__dict__["lane"] = "inline"
+    return function
+
+
+def seldom(function: Function) -> Function:
+    """Mark a function as lane code that runs seldom; the compiler keeps it out of line."""
+    function.__dict__["lane"] = "apart"
+    return function
+
+
+class Constants:
+    """Marks a frozen dataclass whose attributes are known when lane code is compiled.
+
+    They may be whole and real numbers, bools, tuples of numbers, layouts, lane functions and
+    other constants; all else (as text) is for Python alone. A branch on them costs nothing.
+    """
+
+
+@dataclass(frozen=True)
+class Precision(Constants):
+    """What the exponential function needs to know of a kind of number.
+
+    Attributes
+    ----------
+    exp
+        Coefficients of q in exp(r) = 1 + r + r^2 q(r) for |r| <= ln(2) / 2.
+    ln2_high, ln2_low
+        ln 2 in two parts.
+    rounding
+        The number that rounds another one to a whole one when it is added.
+    least
+        What the exponent is kept above.
+    """
+
+    exp: tuple[float, ...]
+    ln2_high: float
+    ln2_low: float
+    rounding: float
+    least: float
+
+    @property
+    def n_exp(self) -> int:
+        """The number of coefficients."""
+        return len(self.exp)
+
+
+# relative errors 1e-8 and 1.2e-15
+PRECISION = {
+    "float32": Precision(
+        (0.5, 0.1666657695378877, 0.04166655457234514, 0.008363185031533224,
+         0.0013926191056242137),
+        0.693147182464599609375, -1.904654299957767e-09, 1.5 * 2**23, -60.0,
+    ),
+    "float64": Precision(
+        (0.5, 0.16666666666648272, 0.04166666666665134, 0.008333333353741644,
+         0.0013888888905891745, 0.00019841208708073097, 2.480153636831133e-05,
+         2.7625129152550647e-06, 2.7613818169691844e-07),
+        0.6931471805599453, 2.3190468138462996e-17, 1.5 * 2**52, -700.0,
+    ),
+}  # fmt: skip
+
+
+def precision(x: Number) -> Precision:
+    """Return the constants for the kind of number that `x` is."""
+    return PRECISION[x.dtype.name]
+
+
+def like(x: Number, value: Any) -> Number:
+    """Return `value` as the kind of number that `x` is, for as many trials."""
+    return np.full_like(x, value)
+
+
+def fma(a: Number, b: Number, c: Number) -> Number:
+    """Return a * b + c (compiled: rounded once)."""
+    return a * b + c
+
+
+def where(condition: Any, a: Number, b: Number) -> Number:
+    """Return `a` where the condition holds, else `b`."""
+    return np.where(condition, a, b)
+
+
+def larger(a: Number, b: Number) -> Number:
+    """Return the larger of two numbers, `b` where either is NaN."""
+    return np.where(a > b, a, b)
+
+
+def smaller(a: Number, b: Number) -> Number:
+    """Return the smaller of two numbers, `b` where either is NaN."""
+    return np.where(a < b, a, b)
+
+
+def absolute(x: Number) -> Number:
+    """Return the size of a number."""
+    return np.abs(x)
+
+
+def power_of_two(z: Number) -> Number:
+    """Return 2**k for z = `Precision.rounding` + k."""
+    k = np.nan_to_num(z - precision(z).rounding).astype(np.int64)
+    return np.where(np.isnan(z), z, np.ldexp(np.ones_like(z), k))
+
+
+def total(x: Number) -> Number:
+    """Return the sum of neighbouring numbers of one trial (its outputs, never trials)."""
+    return x.sum()
+
+
+def largest(x: Number) -> Number:
+    """Return the largest of neighbouring numbers of one trial."""
+    return x.max()
+
+
+def real(x: Number) -> float:
+    """Return one trial's number as a float64."""
+    return float(x)
+
+
+def word(key: Any, i: Any) -> Any:
+    """Return draw i of the stream with a key: 64 bits; `i` may be an array."""
+    if isinstance(i, np.ndarray):
+        return draws.words(int(key) & draws.MASK, i)
+    return draws.word(int(key) & draws.MASK, int(i))
+
+
+def below(draw: Any, n: Any) -> Any:
+    """Return a whole number from 0 to n - 1 made from a draw."""
+    if isinstance(draw, np.ndarray):
+        return (((draw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
+    return draws.below(draw, int(n))
+
+
+def fraction(draw: Any) -> Any:
+    """Return a number in [0, 1) made from a draw."""
+    if isinstance(draw, np.ndarray):
+        return (draw >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return draws.fraction(draw)
+
+
+def count_from(start: int, n: int) -> Any:
+    """Return n whole numbers side by side: start, start + 1 and so on."""
+    return np.arange(start, start + n)
+
+
+def put(array: Any, place: int, values: Any) -> None:
+    """Write neighbouring numbers to an array from a place on."""
+    array[place : place + len(values)] = values
+
+
+WORDS = (absolute, below, count_from, fma, fraction, larger, largest, like, power_of_two,
+         precision, put, real, smaller, total, where, word)  # fmt: skip
+"""All of them but those of `lstmbook.lanes.blocks`."""
+
+
+def described(value: Any) -> str:
+    """Return all that can change what is compiled from a constant, as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = (f"{each.name}={described(getattr(value, each.name))}" for each in fields(value))
+        return f"{type(value).__name__}({', '.join(parts)})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(described, value))})"
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return repr(value)

@@ -1,0 +1,1 @@
+"""Learners written once, in lane code: they run in NumPy and in the compiled trial loop."""

@@ -1,0 +1,170 @@
+"""The one form of a task: lane code that says how a sequence begins and what stands at a step.
+
+From it a compiled loop presents sequences, and `sample` draws them for everyone else, so every
+learner sees the same sequences for the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lstmbook.lanes.blocks import Field, Layout, view, whole
+from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.words import Constants, lane
+from lstmbook.sequences import IntArray, Sequence, one_hot
+
+
+class Strings(NamedTuple):
+    """Fixed strings end to end, for tasks that have some; all are empty for the others.
+
+    Attributes
+    ----------
+    codes
+        The symbols, shape (steps,).
+    starts
+        String i has the symbols ``starts[i]`` to ``starts[i + 1]``.
+    possible
+        Which symbols may stand after each, as bits, shape (steps,).
+    """
+
+    codes: IntArray
+    starts: IntArray
+    possible: IntArray
+
+
+NO_STRINGS = Strings(*(np.zeros(1, dtype=np.int64) for _ in range(3)))
+
+
+@lane
+def choose_string(task: Any, strings: Strings, n: int, plan: Any) -> None:
+    """Plan the n-th of a task's strings: each step's target is the symbol after it."""
+    first = strings.starts[task.first_string + n]
+    plan.string = first
+    plan.length = strings.starts[task.first_string + n + 1] - first - 1
+
+
+@lane
+def no_symbol(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Stand for the symbols of a task that has none."""
+    return 0
+
+
+@lane
+def no_inputs(task: Any, strings: Strings, key: int, plan: Any, at: Any, x: Any) -> None:
+    """Stand for the real inputs of a task that has none."""
+
+
+@dataclass(frozen=True)
+class Form(Constants):
+    """How a task's sequences are made. The four functions are lane code.
+
+    Attributes
+    ----------
+    begin
+        ``begin(task, strings, key, counter, plan)`` draws a sequence: it sets ``plan.length`` and
+        the plan's other fields and returns the number of the draw after its own.
+    symbol
+        ``symbol(task, strings, key, plan, at)`` is the symbol at a step; the first is 0. Of a
+        task that predicts the next one it is also asked at the step after the last. `at` may be
+        an array. Draw ``plan.draw + at`` is the step's own.
+    inputs
+        ``inputs(task, strings, key, plan, at, x)``, of a task with real inputs in place of
+        `symbol`: sets ``x[0]``, ``x[1]`` and so on.
+    target
+        ``target(task, strings, key, plan, at)``: the number of the output that is to be 1, or
+        the value of the only output.
+    settings
+        The task's attributes that `begin` and the others read: "whole" or "real" for each name.
+    plan
+        The plan's whole numbers, beside ``length`` and ``draw``.
+    draws_a_step
+        How many draws belong to each step: 0 or 1.
+    shows
+        "symbol" (the target is the number of an output) or "value".
+    every_step
+        Whether there may be an error at each step; else there is one at the last only.
+    strings
+        Whether the sequences are strings of sets, which the criterion tries all.
+    """
+
+    begin: Callable[..., Any]
+    target: Callable[..., Any]
+    settings: tuple[tuple[str, Field], ...]
+    symbol: Callable[..., Any] = no_symbol
+    inputs: Callable[..., Any] = no_inputs
+    plan: tuple[str, ...] = ()
+    draws_a_step: int = 0
+    shows: str = "symbol"
+    every_step: bool = False
+    strings: bool = False
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether inputs are symbols."""
+        return self.symbol is not no_symbol
+
+    @property
+    def settings_layout(self) -> Layout:
+        """The settings as a block."""
+        strings = {"first_string": whole()}
+        return Layout.of("int64", dict(self.settings) | strings)
+
+    @property
+    def plan_layout(self) -> Layout:
+        """The plan as a block."""
+        names = ("length", "draw", "string", *self.plan)
+        return Layout.of("int64", {name: whole() for name in names})
+
+
+def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
+    """Draw a task's next sequence, by its form.
+
+    Parameters
+    ----------
+    task
+        A task with a `form`.
+    rng
+        The stream of a trial's sequences; or a generator, of which one draw begins a new stream.
+    """
+    form: Form = task.form
+    stream = as_stream(rng)
+    strings = getattr(task, "strings", NO_STRINGS)
+    layout = form.plan_layout
+    plan = view(layout, layout.memory(), 0)
+    plan.draw = form.begin(task, strings, stream.key, stream.position, plan)
+    length = int(plan.length)
+    stream.position = int(plan.draw) + form.draws_a_step * length
+    at = np.arange(length)
+    if form.symbolic:
+        inputs = form.symbol(task, strings, stream.key, plan, at)
+    else:
+        x = np.empty((task.n_inputs, length))
+        form.inputs(task, strings, stream.key, plan, at, x)
+        inputs = x.T
+    mask = np.ones(length, dtype=np.bool_)
+    if not (form.every_step and getattr(task, "errors", "every step") == "every step"):
+        mask[:-1] = False
+    targets = np.full((length, task.n_outputs), np.nan)
+    shown = at if form.every_step else at[-1:]
+    wanted = form.target(task, strings, stream.key, plan, shown)
+    targets[shown] = one_hot(wanted, task.n_outputs) if form.shows == "symbol" else wanted[:, None]
+    return Sequence(inputs, targets, mask, task.n_inputs)
+
+
+def as_stream(rng: np.random.Generator | Stream) -> Stream:
+    """Return a stream of draws: itself, or a new one that a generator's next draw begins.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(rng, Stream):
+        return rng
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a Generator of NumPy or a Stream, not {rng!r}")
+    return Stream(int(rng.integers(2**64, dtype=np.uint64)))
