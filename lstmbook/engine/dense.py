@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstmbook.protocols import Baseline, Criterion
-from lstmbook.sequences import Sequence
+from lstmbook.sequences import Sequence, freeze
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.validation import Array, as_count
 
@@ -64,7 +64,8 @@ class Adding:
         targets[-1] = 0.5 + (numbers[first] + numbers[second]) / 4.0
         mask = np.zeros(len(numbers), dtype=np.bool_)
         mask[-1] = True
-        return Sequence(np.stack([numbers, markers], axis=1), targets, mask, 2)
+        inputs = np.stack([numbers, markers], axis=1)
+        return Sequence(freeze(inputs), freeze(targets), freeze(mask), 2)
 
     def doing_nothing(self) -> Baseline:
         """Return what the constant output 0.5 scores: half the variance 1/24 of the target."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lstmbook.protocols import Baseline, Criterion
-from lstmbook.sequences import Alphabet, IntArray, Sequence, as_choice, one_hot
+from lstmbook.sequences import Alphabet, IntArray, Sequence, as_choice, freeze, one_hot
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.validation import as_count, as_number
 
@@ -30,10 +30,11 @@ def trigger_alphabet(p: int) -> Alphabet:
 
 def _next_symbol_sequence(codes: IntArray, n_symbols: int, errors: str) -> Sequence:
     """Return the sequence whose inputs are all symbols but the last, each to predict the next."""
+    targets = freeze(one_hot(codes[1:], n_symbols))
     mask = np.ones(len(codes) - 1, dtype=np.bool_)
     if errors == "last step":
         mask[:-1] = False
-    return Sequence(codes[:-1], one_hot(codes[1:], n_symbols), mask, n_symbols)
+    return Sequence(freeze(codes)[:-1], targets, freeze(mask), n_symbols)
 
 
 def _constant_prediction(p: int, errors: str) -> Baseline:
@@ -226,7 +227,7 @@ class RandomDistractors:
         targets[-1] = np.arange(2) == kept
         mask = np.zeros(len(codes), dtype=np.bool_)
         mask[-1] = True
-        return Sequence(codes, targets, mask, self.n_inputs)
+        return Sequence(freeze(codes), freeze(targets), freeze(mask), self.n_inputs)
 
     def doing_nothing(self) -> Baseline:
         """Return what constant outputs score: 0.5 for both, at a loss of 0.25."""
