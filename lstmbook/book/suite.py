@@ -99,6 +99,8 @@ def run(root: Path, site: Path, *, fast: bool, say: Say) -> bool:
     if left_out and (chromium := browser.provide()):
         environment[browser.VARIABLE] = str(chromium)
         left_out = []
+    elif left_out:
+        say("no Chromium can be had; all checks that need none are run")
     begun = time.monotonic()
     for number, step in enumerate(chosen, 1):
         say(f"[{number}/{len(chosen)}] {step.name}")
