@@ -134,8 +134,8 @@ def variants_plot(row: str, store: Store, number: int = 1) -> Plot:
     lost: list[tuple[float, float]] = []
     for top, mine in zip(heights, found.values(), strict=True):
         # trials of a lane lie one below the other, so that failures can be counted
-        for y, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
-            (won if each.success else lost).append((each.sequences if each.success else cap, y))
+        for at, each in zip(top + np.linspace(0.3, -0.3, len(mine)), mine, strict=True):
+            (won if each.success else lost).append((each.sequences if each.success else cap, at))
     low, high = 0.8 * min([cap / 4, *(x for x, _ in won)]), 1.3 * cap
     decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
     names = min(0.7, 0.05 + 0.0225 * max(map(len, found)))  # their share of a phone's width

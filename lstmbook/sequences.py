@@ -2,6 +2,9 @@
 
 A sequence's arrays have one row for each of the steps 1 .. T. Traces have T + 1 rows, row 0
 being the start; row t of a trace belongs to row t - 1 here.
+
+All learners of a task share its sequences, so the arrays of a sequence or batch cannot be
+written to: whoever wants others takes a copy.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as PythonSequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +21,46 @@ from lstmbook.validation import Array, as_array, as_count
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+AnyArray = TypeVar("AnyArray", bound=npt.NDArray[Any])
+
+
+def freeze(fresh: AnyArray) -> AnyArray:
+    """Make an array read-only that nobody else holds, and return it."""
+    fresh.setflags(write=False)
+    return fresh
+
+
+def read_only(array: AnyArray) -> AnyArray:
+    """Return the array if nobody can write to its numbers, otherwise a read-only copy.
+
+    A writable view that was taken before the array was made read-only goes unseen.
+    """
+    if not array.flags.writeable:
+        owner: object = array if array.base is None else array.base
+        if isinstance(owner, np.ndarray) and owner.base is None and not owner.flags.writeable:
+            return array
+    return freeze(array.copy())
+
+
+def as_codes(name: str, value: Any, n: int) -> IntArray:
+    """Return `value` as the numbers of some of n symbols, shape (length,).
+
+    Raises
+    ------
+    TypeError
+        If they are not whole numbers in a row.
+    ValueError
+        If one is negative, or n or more.
+    """
+    given = np.asarray(value)
+    if given.ndim != 1 or (given.dtype.kind not in "iu" and given.size):
+        raise TypeError(f"{name} must be whole numbers from 0 to {n - 1}, not {value!r}")
+    codes: IntArray = given.astype(np.int64, copy=False)
+    # without their sign, negative numbers are the largest
+    if codes.size and codes.view(np.uint64).max() >= n:
+        t = int(np.flatnonzero((given < 0) | (given >= n))[0])
+        raise ValueError(f"{name}[{t}] is {given[t]}; it must be from 0 to {n - 1}")
+    return codes
 
 
 def as_choice(name: str, value: object, allowed: PythonSequence[str]) -> str:
@@ -72,8 +116,15 @@ class Alphabet:
         return np.array([self.code(symbol) for symbol in word], dtype=np.int64)
 
     def decode(self, codes: Iterable[int]) -> tuple[str, ...]:
-        """Return the names of symbols given by number."""
-        return tuple(self.symbols[int(code)] for code in codes)
+        """Return the names of symbols given by number.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one is not a whole number, or there is no symbol of that number.
+        """
+        given = codes if isinstance(codes, np.ndarray) else list(codes)
+        return tuple(self.symbols[code] for code in as_codes("codes", given, len(self)).tolist())
 
     def one_hot(self, codes: IntArray) -> Array:
         """Return unit vectors, shape (length, number of symbols)."""
@@ -81,7 +132,17 @@ class Alphabet:
 
 
 def one_hot(codes: IntArray, n: int) -> Array:
-    """Return row t = the `codes[t]`-th of n unit vectors, shape (length, n)."""
+    """Return row t = the `codes[t]`-th of n unit vectors, shape (length, n).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a code is not a whole number, or not from 0 to n - 1.
+    """
+    return _unit_vectors(as_codes("codes", codes, n), n)
+
+
+def _unit_vectors(codes: IntArray, n: int) -> Array:
     vectors = np.zeros((len(codes), n))
     vectors[np.arange(len(codes)), codes] = 1.0
     return vectors
@@ -91,6 +152,8 @@ def one_hot(codes: IntArray, n: int) -> Array:
 class Sequence:
     """One sequence: inputs, targets, and the steps at which an error is injected.
 
+    Its arrays are read-only; an array that is given and could still be written to is copied.
+
     Attributes
     ----------
     inputs
@@ -98,13 +161,15 @@ class Sequence:
     targets
         What the outputs should be, shape (T, n_outputs); NaN rows where there is nothing to say.
     mask
-        True at the steps whose error is injected, shape (T,). A target without its step in the
-        mask may still be judged by a criterion.
+        Bools of shape (T,): True at the steps whose error is injected. A target without its
+        step in the mask may still be judged by a criterion.
     n_inputs
         The number of input lines (for symbols, the size of the alphabet).
 
     Raises
     ------
+    TypeError
+        If inputs are not numbers, or the mask is not bools.
     ValueError
         If lengths differ, a symbol is out of range, or a counted step has no target.
     """
@@ -117,20 +182,17 @@ class Sequence:
     def __post_init__(self) -> None:
         n = as_count("n_inputs", self.n_inputs, at_least=1)
         inputs = np.asarray(self.inputs)
-        if inputs.ndim == 1 and np.issubdtype(inputs.dtype, np.integer):
-            inputs = inputs.astype(np.int64, copy=False)
-            if len(inputs) and not (inputs.min() >= 0 and inputs.max() < n):
-                raise ValueError(
-                    f"inputs has symbols {inputs.min()} .. {inputs.max()}; "
-                    f"each must be from 0 to {n - 1}"
-                )
+        if inputs.ndim == 1 and inputs.dtype.kind in "iu":
+            inputs = as_codes("inputs", inputs, n)
         else:
             inputs = as_array("inputs", inputs, (None, n))
         T = len(inputs)
         targets = np.asarray(self.targets, dtype=np.float64)
-        mask = np.asarray(self.mask, dtype=np.bool_)
+        mask = np.asarray(self.mask)
         if T == 0:
             raise ValueError("inputs has no steps; a sequence has at least one")
+        if mask.dtype.kind != "b":
+            raise TypeError(f"mask must be an array of bools, not {self.mask!r}")
         if targets.ndim != 2 or len(targets) != T:
             raise ValueError(f"targets has shape {targets.shape}; it must have {T} rows")
         if mask.shape != (T,):
@@ -138,9 +200,13 @@ class Sequence:
         if not np.isfinite(targets[mask]).all():
             step = int(np.flatnonzero(mask & ~np.isfinite(targets).all(axis=1))[0])
             raise ValueError(f"targets[{step}] is {targets[step]} but mask counts that step")
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "targets", targets)
-        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "inputs", read_only(inputs))
+        object.__setattr__(self, "targets", read_only(targets))
+        object.__setattr__(self, "mask", read_only(mask))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # made anew where it is unpickled, for pickled arrays come back writable
+        return type(self), (self.inputs, self.targets, self.mask, self.n_inputs)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -159,7 +225,7 @@ class Sequence:
     def x(self) -> Array:
         """The inputs as vectors, shape (T, n_inputs): unit vectors for symbols."""
         if self.inputs.ndim == 1:
-            return one_hot(np.asarray(self.inputs, dtype=np.int64), self.n_inputs)
+            return _unit_vectors(np.asarray(self.inputs, dtype=np.int64), self.n_inputs)
         return np.asarray(self.inputs, dtype=np.float64)
 
 
@@ -194,6 +260,8 @@ def as_outputs(sequence: Sequence, outputs: Array) -> Array:
 class Batch:
     """Sequences laid end to end in flat arrays: a training or test set.
 
+    Its arrays are read-only, as those of a `Sequence` are; its sequences are views of them.
+
     Attributes
     ----------
     inputs, targets, mask
@@ -209,6 +277,13 @@ class Batch:
     mask: BoolArray
     starts: IntArray
     n_inputs: int
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "targets", "mask", "starts"):
+            object.__setattr__(self, name, read_only(np.asarray(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.inputs, self.targets, self.mask, self.starts, self.n_inputs)
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence]) -> Batch:

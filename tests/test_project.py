@@ -148,6 +148,21 @@ def test_commands_of_the_readme_are_those_of_the_launcher():
     assert re.findall(r"^python3 book.py (\w+)$", text, re.MULTILINE) == ["read", "test"]
 
 
+def test_types_are_checked_strictly_against_the_python_that_runs():
+    settings = PROJECT["tool"]["mypy"]
+    assert settings["strict"]
+    assert "python_version" not in settings
+
+
+def test_the_one_command_of_the_readme_is_what_runs_everything_elsewhere():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    command = "book.py test"
+    assert f"python3 {command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert script.splitlines()[-1] == f'"$python" {command}'
+    # which brings its own browser
+    assert "chrom" not in script.lower()
+
+
 def test_launcher_needs_the_standard_library_only():
     tree = ast.parse((ROOT / "book.py").read_text(encoding="utf-8"))
     names = {

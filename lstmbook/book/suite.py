@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from lstmbook.book import browser
 
 Say = Callable[[str], None]
 
@@ -71,17 +72,10 @@ def steps(site: Path) -> list[Step]:
     ]
 
 
-def _environment(root: Path, site: Path, chosen: Sequence[Step]) -> Mapping[str, str]:
-    added = {"LSTMBOOK_SITE": str(site), "PYTHONPATH": str(root)}
-    if any(step.browser for step in chosen):
-        # imported when it is needed: the quick round works without a browser
-        browser = importlib.import_module("lstmbook.book.browser")
-        added[browser.VARIABLE] = str(browser.provide())
-    return {**os.environ, **added}
-
-
 def run(root: Path, site: Path, *, fast: bool, say: Say) -> bool:
-    """Run the checks until one fails, and return whether none did.
+    """Run the checks until one fails, and return whether all were run and none did.
+
+    Without a Chromium the checks that need one are left out, and the end says so.
 
     Parameters
     ----------
@@ -97,13 +91,22 @@ def run(root: Path, site: Path, *, fast: bool, say: Say) -> bool:
     Raises
     ------
     BrowserMissing
-        If the checks need a Chromium and none can be had.
+        If the variable that names a Chromium names no file.
     """
     chosen = [step for step in steps(site) if step.fast or not fast]
-    environment = _environment(root, site, chosen)
+    environment = {**os.environ, "LSTMBOOK_SITE": str(site), "PYTHONPATH": str(root)}
+    left_out = [step.name for step in chosen if step.browser]
+    if left_out and (chromium := browser.provide()):
+        environment[browser.VARIABLE] = str(chromium)
+        left_out = []
+    elif left_out:
+        say("no Chromium can be had; all checks that need none are run")
     begun = time.monotonic()
     for number, step in enumerate(chosen, 1):
         say(f"[{number}/{len(chosen)}] {step.name}")
+        if step.name in left_out:
+            say(f"[{number}/{len(chosen)}] {step.name}: NOT RUN, for want of a Chromium")
+            continue
         started = time.monotonic()
         done = subprocess.run([sys.executable, *step.command], cwd=root, env=environment)
         seconds = time.monotonic() - started
@@ -111,5 +114,11 @@ def run(root: Path, site: Path, *, fast: bool, say: Say) -> bool:
             say(f"[{number}/{len(chosen)}] {step.name}: FAILED after {seconds:.1f} s")
             return False
         say(f"[{number}/{len(chosen)}] {step.name}: passed in {seconds:.1f} s")
-    say(f"all {len(chosen)} checks passed in {time.monotonic() - begun:.0f} s")
+    seconds = time.monotonic() - begun
+    if left_out:
+        say(f"{len(chosen) - len(left_out)} of {len(chosen)} checks passed in {seconds:.0f} s")
+        say(f"NOT RUN, for want of a Chromium: {', '.join(left_out)}")
+        say(f"To run all: {browser.ADVICE}")
+        return False
+    say(f"all {len(chosen)} checks passed in {seconds:.0f} s")
     return True

@@ -44,12 +44,18 @@ def function_of(made: Any) -> FunctionType | None:
 
 
 def methods_of(made: type) -> list[FunctionType]:
-    """Return the functions that were written for a class, not made for a dataclass."""
+    """Return the functions that were written for a class, not made for a dataclass.
+
+    Nor made of its annotations, as Python does from 3.14 on: what a class is known by must not
+    depend on that.
+    """
     found = [each for each in map(function_of, vars(made).values()) if each is not None]
     return [
         each
         for each in found
-        if each.__module__ != "dataclasses" and each.__code__.co_filename != "<string>"
+        if each.__module__ != "dataclasses"
+        and each.__code__.co_filename != "<string>"
+        and each.__name__ != "__annotate__"
     ]
 
 

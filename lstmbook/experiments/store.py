@@ -11,6 +11,7 @@ import json
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -163,7 +164,7 @@ class Store:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._writing = threading.Lock()
+        self._using = threading.RLock()
         if self.path.exists() and self.path.stat().st_size:
             _check(self.path)
         try:
@@ -175,6 +176,8 @@ class Store:
                 # JupyterLab answers an explorable in another thread than the one that ran its cell
                 check_same_thread=sqlite3.threadsafety < 3,
             )
+            # a store that nobody closes, such as one in memory that was only looked at
+            self._close = weakref.finalize(self, self._connection.close)
             self._write_ahead()
             self._execute("PRAGMA synchronous = FULL")
             self._execute("PRAGMA foreign_keys = ON")
@@ -191,6 +194,11 @@ class Store:
             raise StoreError(f"{self.path} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.path} is damaged ({error})") from error
+
+    def _rows(self, command: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Return all rows that a command finds: two threads must not share its statement."""
+        with self._using:
+            return self._execute(command, values).fetchall()
 
     def _write_ahead(self) -> None:
         """Have writers add to a log; wait for others that make the same store (SQLite does not)."""
@@ -232,7 +240,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._close()
 
     def add(self, record: Record) -> bool:
         """Write a trial, at once and for good; return False if it stands there already.
@@ -244,7 +252,7 @@ class Store:
         StoreError
             If the file cannot be written.
         """
-        with self._writing:  # one connection has one transaction at a time
+        with self._using:  # one connection has one transaction at a time
             return self._add(record)
 
     def _add(self, record: Record) -> bool:
@@ -280,7 +288,7 @@ class Store:
 
     def seeds(self, experiment: str, options: str, dtype: str, engine: str) -> set[int]:
         """Return the seeds of the trials that have ended."""
-        found = self._execute(
+        found = self._rows(
             "SELECT seed FROM trials JOIN designs ON design = id "
             "WHERE experiment = ? AND options = ? AND dtype = ? AND engine = ?",
             (experiment, options, dtype, engine),
@@ -295,7 +303,7 @@ class Store:
         StoreError
             If a row cannot be read.
         """
-        found = self._execute(
+        found = self._rows(
             f"SELECT {', '.join(COLUMNS)} FROM trials JOIN designs ON design = id "
             "WHERE ? IS NULL OR experiment = ? "
             "ORDER BY experiment, options, dtype, engine, seed",
@@ -313,4 +321,4 @@ class Store:
 
     def count(self) -> int:
         """Return the number of trials."""
-        return int(self._execute("SELECT count(*) FROM trials").fetchone()[0])
+        return int(self._rows("SELECT count(*) FROM trials")[0][0])

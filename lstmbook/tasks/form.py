@@ -15,7 +15,7 @@ import numpy as np
 from lstmbook.lanes.blocks import Field, Layout, view, whole
 from lstmbook.lanes.draws import Stream
 from lstmbook.lanes.words import Constants, lane
-from lstmbook.sequences import IntArray, Sequence, one_hot
+from lstmbook.sequences import IntArray, Sequence, freeze, one_hot
 
 
 class Strings(NamedTuple):
@@ -144,7 +144,7 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
     else:
         x = np.empty((task.n_inputs, length))
         form.inputs(task, strings, stream.key, plan, at, x)
-        inputs = x.T
+        inputs = freeze(x).T
     mask = np.ones(length, dtype=np.bool_)
     if not (form.every_step and getattr(task, "errors", "every step") == "every step"):
         mask[:-1] = False
@@ -152,7 +152,7 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
     shown = at if form.every_step else at[-1:]
     wanted = form.target(task, strings, stream.key, plan, shown)
     targets[shown] = one_hot(wanted, task.n_outputs) if form.shows == "symbol" else wanted[:, None]
-    return Sequence(inputs, targets, mask, task.n_inputs)
+    return Sequence(freeze(inputs), freeze(targets), freeze(mask), task.n_inputs)
 
 
 def as_stream(rng: np.random.Generator | Stream) -> Stream:

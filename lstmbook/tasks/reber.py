@@ -18,7 +18,7 @@ from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.draws import Stream
 from lstmbook.lanes.words import below, lane, word
 from lstmbook.protocols import Baseline, Criterion
-from lstmbook.sequences import Alphabet, Batch, BoolArray, Sequence, one_hot
+from lstmbook.sequences import Alphabet, Batch, BoolArray, Sequence, freeze, one_hot
 from lstmbook.tasks.criteria import AllRight
 from lstmbook.tasks.form import Form, Strings, choose_string, sample
 from lstmbook.validation import Array, as_count
@@ -257,7 +257,8 @@ class EmbeddedReber:
                 bits = possible_next(ALPHABET.decode(inputs)) @ (1 << np.arange(len(ALPHABET)))
                 possible += [*bits.tolist(), 0]
                 starts.append(len(codes))
-        return Strings(*(np.array(each, dtype=np.int64) for each in (codes, starts, possible)))
+        found = (np.array(each, dtype=np.int64) for each in (codes, starts, possible))
+        return Strings(*map(freeze, found))
 
     def sample(self, rng: np.random.Generator | Stream) -> Sequence:
         """Pick a training string at random."""

@@ -1,5 +1,6 @@
 """The store keeps trials apart, refuses what it cannot read, and leaves it as it was."""
 
+import gc
 import random
 import sqlite3
 import threading
@@ -175,5 +176,15 @@ def test_an_open_store_may_be_used_in_other_threads(tmp_path):
         with Store(path) as store, ThreadPoolExecutor(4) as pool:
             some = [replace(RECORD, seed=seed) for seed in range(80)]
             assert all(pool.map(store.add, some))
-            counts = list(pool.map(lambda _, store=store: len(list(store.records())), range(4)))
-            assert counts == [80] * 4
+            counts = pool.map(lambda _, store=store: len(list(store.records())), range(100))
+            assert set(counts) == {80}
+
+
+def test_a_store_that_nobody_holds_is_closed(path):
+    store = Store(path)
+    connection = store._connection
+    assert connection.execute("SELECT 1").fetchone() == (1,)
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
