@@ -24,8 +24,7 @@ from lstmbook.protocols import Outcome, run_trial
 from lstmbook.tasks.reber import EmbeddedReber
 
 if TYPE_CHECKING:
-    from lstmbook.engine.loop import Result
-    from lstmbook.engine.trials import Trial
+    from lstmbook.lanes.trials import Result, Trial
 
 REFERENCE_VERSION = 1
 """Raised whenever the same trial of the reference gives other bits than before."""

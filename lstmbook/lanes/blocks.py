@@ -7,7 +7,7 @@ without shape), and both can be set. What is read is a copy, as a number is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -82,7 +82,7 @@ class Layout:
     aliases: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, dtype: str, fields: dict[str, Field | str]) -> Layout:
+    def of(cls, dtype: str, fields: Mapping[str, Field | str]) -> Layout:
         """Return the layout of fields by name; a text in place of one makes a further name."""
         own = {name: each for name, each in fields.items() if isinstance(each, Field)}
         aliases = tuple((name, each) for name, each in fields.items() if isinstance(each, str))
@@ -163,12 +163,14 @@ class Block:
         if name not in self.layout.places:
             raise AttributeError(f"the block has {', '.join(self.layout.names)}; not {name}")
         first, field = self.layout.places[name]
-        part = self.array[self.place + first : self.place + first + field.count]
+        part: Memory = self.array[self.place + first : self.place + first + field.count]
         if field.kind == "real":
             part = part.view(np.float64)
         shape = (*field.shape, field.width) if field.width else field.shape
         part = part.reshape(shape)
-        return part if self.lane is None or not field.width else part[..., self.lane]
+        if self.lane is not None and field.width:
+            part = part[..., self.lane]
+        return part
 
     def __getattr__(self, name: str) -> Any:
         values = self.values(name)

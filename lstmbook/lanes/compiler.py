@@ -13,9 +13,8 @@ from typing import Any
 from lstmbook.lanes.machine import numba
 from lstmbook.lanes.words import Constants, described
 
-from numba import _dynfunc  # isort: skip
 from numba.core.codegen import JITCodeLibrary  # isort: skip
-from numba.core import ir, types  # isort: skip
+from numba.core import cpu, ir, types  # isort: skip
 from numba.core.compiler import Compiler  # isort: skip
 from numba.core.compiler_machinery import (  # isort: skip
     FunctionPass,
@@ -42,7 +41,7 @@ LEVEL = 2
 """LLVM's level of optimisation for a part."""
 
 
-class Part(JITCodeLibrary):  # type: ignore[misc]
+class Part(JITCodeLibrary):
     """A function as a part of others."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -58,7 +57,7 @@ class Part(JITCodeLibrary):  # type: ignore[misc]
         self._finalized = True
 
 
-class ConstantsType(types.Type):  # type: ignore[misc]
+class ConstantsType(types.Type):
     """A frozen dataclass that is known when code is compiled: no memory, only attributes."""
 
     def __init__(self, value: Any) -> None:
@@ -67,7 +66,7 @@ class ConstantsType(types.Type):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class SettleConstants(FunctionPass):  # type: ignore[misc]
+class SettleConstants(FunctionPass):
     """Put numbers in the place of constants' attributes, so that a dead branch is not compiled."""
 
     _name = "settle_constants"
@@ -99,7 +98,7 @@ class SettleConstants(FunctionPass):  # type: ignore[misc]
         return True
 
 
-class PartCompiler(Compiler):  # type: ignore[misc]
+class PartCompiler(Compiler):
     """Compiles a function as a part of others."""
 
     def define_pipelines(self) -> list[Any]:
@@ -124,7 +123,8 @@ def _no_executable(library: Any, fndesc: Any, env: Any) -> Any:
     """Return what stands for a function that is never called from Python."""
     library._ensure_finalized()
     name = fndesc.qualname.split(".")[-1]
-    return _dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, (library,))
+    functions: Any = cpu
+    return functions._dynfunc.make_function(fndesc.lookup_module(), name, "", 0, env, (library,))
 
 
 __all__ = ["PartCompiler", "numba"]

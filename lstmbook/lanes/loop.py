@@ -231,7 +231,7 @@ class Program(Constants):
     def arrays(self, n_trials: int, n_inputs: int, **filled: Any) -> Arrays:
         """Return memory for so many trials; `filled` are arrays that hold something already."""
         net, L = self.net, self.lanes
-        lists = {
+        arrays: dict[str, Any] = {
             "numbers": net.numbers(n_inputs, self.chunk),
             "lanes": self.at.memory(L),
             "plans": self.plan.memory(L),
@@ -249,7 +249,7 @@ class Program(Constants):
             "queue": self.queue.memory(),
             "done": np.zeros(n_trials, dtype=np.int64),
         }
-        return Arrays(**(lists | filled))
+        return Arrays(**(arrays | filled))
 
 
 # ---------------------------------------------------------------- views
@@ -585,7 +585,7 @@ def load(program: Program, A: Arrays, i: int, t: int) -> None:
 
 
 @lane
-def place_of(program: Program, A: Arrays, i: int, w: int) -> int:
+def place_of(program: Program, A: Arrays, i: int, w: int) -> Any:
     """Return where a lane's weight stands in the array that it is in; w counts in `weights`."""
     where, offset = A.weights[3 * w], A.weights[3 * w + 1]
     net = program.net

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from lstmbook.lanes import blocks, words
+from lstmbook.lanes import blocks, draws, words
 from lstmbook.lanes.blocks import Layout
 from lstmbook.lanes.compiler import ConstantsType, PartCompiler
 from lstmbook.lanes.machine import numba
@@ -42,6 +42,8 @@ from numba.extending import (  # isort: skip
 )
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
+Attributes: Any = AttributeTemplate
+njit: Any = numba.njit
 KINDS = {
     "float32": types.float32, "float64": types.float64, "real": types.float64,
     "whole": types.int64, "int64": types.int64,
@@ -425,9 +427,9 @@ def _draws(make: Callable[..., Any], to: Any) -> Any:
 
 
 def _word_of(builder: Any, ty: Any, key: Any, i: Any) -> Any:
-    one, golden = constant(ty, 1), constant(ty, words.draws.GOLDEN)
+    one, golden = constant(ty, 1), constant(ty, draws.GOLDEN)
     z = builder.add(key, builder.mul(builder.add(i, one), golden))
-    for shift, factor in ((30, words.draws.MIX_1), (27, words.draws.MIX_2)):
+    for shift, factor in ((30, draws.MIX_1), (27, draws.MIX_2)):
         z = builder.xor(z, builder.lshr(z, constant(ty, shift)))
         z = builder.mul(z, constant(ty, factor))
     return builder.xor(z, builder.lshr(z, constant(ty, 31)))
@@ -517,7 +519,7 @@ lower_constant(ConstantsType)(_nothing)
 
 
 @infer_getattr
-class ConstantsAttribute(AttributeTemplate):
+class ConstantsAttribute(Attributes):
     """Constants' attributes."""
 
     key = ConstantsType
@@ -605,7 +607,7 @@ class ArraysModel(models.PrimitiveModel):
 
 
 @infer_getattr
-class ArraysAttribute(AttributeTemplate):
+class ArraysAttribute(Attributes):
     """Arrays by name."""
 
     key = ArraysType
@@ -709,7 +711,7 @@ class BlockModel(models.PrimitiveModel):
 
 
 @infer_getattr
-class BlockAttribute(AttributeTemplate):
+class BlockAttribute(Attributes):
     """A block's fields."""
 
     key = BlockType
@@ -840,7 +842,7 @@ def _mover(move: Callable[..., None]) -> Any:
     def word(typing_context: Any, mover: Any, rows: Any, records: Any, places: Any, at: Any) -> Any:
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             first = context.cast(builder, args[4], at, types.int64)
-            _Moving(builder, mover.value, *args[1:4], first).all(move)
+            _Moving(builder, mover.value, args[1:4], first).all(move)
             return context.get_dummy_value()
 
         return types.void(mover, rows, records, places, at), lower
@@ -851,11 +853,10 @@ def _mover(move: Callable[..., None]) -> Any:
 class _Moving:
     """What is needed while movements are written."""
 
-    def __init__(
-        self, builder: Any, mover: Any, rows: Any, records: Any, places: Any, at: Any
-    ) -> None:
+    def __init__(self, builder: Any, mover: Any, arrays: Any, at: Any) -> None:
         self.builder, self.mover, self.n = builder, mover, mover.square
-        self.rows, self.records, self.places, self.at = rows, records, places, at
+        self.rows, self.records, self.places = arrays
+        self.at = at
         self.align = np.dtype(mover.dtype).itemsize
         self.base = ir.FloatType() if mover.dtype == "float32" else ir.DoubleType()
 
@@ -944,7 +945,7 @@ def compiled(function: Any) -> Any:
         elif isinstance(found, FunctionType) and "lane" in found.__dict__:
             meant[name] = compiled(found)
     clone = FunctionType(function.__code__, meant, function.__name__, function.__defaults__)
-    return numba.njit(
+    return njit(
         error_model="numpy",
         forceinline=function.__dict__["lane"] == "inline",
         no_cpython_wrapper=True,
