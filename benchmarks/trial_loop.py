@@ -28,11 +28,11 @@ import readme
 from floor import floor_seconds
 
 from lstmbook.engine import ENGINE_VERSION, Trial, twin
-from lstmbook.tasks.adding import Adding
 from lstmbook.engine.kernel import Kernel
 from lstmbook.engine.loop import Loop
 from lstmbook.engine.trials import kernel_of
 from lstmbook.lstm import Topology
+from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
 from lstmbook.tasks.reber import EmbeddedReber

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.draws import Stream, as_stream
 from lstmbook.sequences import Sequence, loss
 from lstmbook.validation import Array, as_count
 
@@ -157,8 +157,8 @@ def run_trial(
     Parameters
     ----------
     rng
-        The stream of the sequences' draws (`lstmbook.lanes.draws`), or a generator that begins
-        one for each; the learner has its own source of randomness.
+        The stream of the sequences' draws, or a generator whose next draw begins one; the
+        learner has its own source of randomness.
     max_sequences
         The cap.
     window
@@ -180,8 +180,9 @@ def run_trial(
     running = 0.0
     ending: Literal["success", "cap", "diverged"] = "cap"
     sequences = max_sequences
+    stream = as_stream(rng)
     for presented in range(1, max_sequences + 1):
-        sequence = task.sample(rng)
+        sequence = task.sample(stream)
         # a diverging learner overflows: that is an ending with a name, not a warning
         with np.errstate(over="ignore", invalid="ignore"):
             outputs = _outputs(learner, sequence)

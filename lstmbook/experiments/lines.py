@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from lstmbook.experiments.designs import (
     REPORT_SEED,
     VARIANT_SEED,
-    Design,
     Published,
     Row,
     is_of_variants,
@@ -29,7 +28,7 @@ from lstmbook.experiments.statistics import (
     verdict,
 )
 from lstmbook.experiments.store import Record
-from lstmbook.experiments.trials import NETS, REFERENCE, job
+from lstmbook.experiments.trials import BEFORE, LANES, NETS, REFERENCE, job
 
 
 @dataclass(frozen=True)
@@ -166,29 +165,44 @@ def _rank(row: Row, record: Record) -> tuple[bool, str, str, str]:
     return other, record.method, record.dtype, record.engine
 
 
-def why_left_out(row: Row, record: Record, asked: set[str]) -> str:
+def why_left_out(row: Row, record: Record, asked: set[str], current: set[tuple[str, str]]) -> str:
     """Return why a trial is not shown; nothing where it is.
 
     Shown are the row's design, one that was asked for, and own learners.
+
+    Parameters
+    ----------
+    current
+        As `current_versions` has it for the row.
     """
     if row.design is not None and record.options == row.design.options:
         if is_of_variants(record.seed):
             return f"on the seeds of variants ({VARIANT_SEED} to {REPORT_SEED - 1})"
-        current = record.engine in _current(row.design, record.dtype)
-        return "" if current else "of another version of what runs them"
+        known = (record.dtype, record.engine) in current
+        return "" if known else "of another version of what runs them"
     own = json.loads(record.options)["learner"].get("is") == "OwnLearner"
     return "" if own or record.options in asked else "with other options"
 
 
-def _current(design: Design, dtype: str) -> set[str]:
-    """Return what runs a design in this version of the package.
+def current_versions(row: Row, records: list[Record]) -> set[tuple[str, str]]:
+    """Return of what dtype and version the trials of a row's design are that are shown.
 
-    Without Numba that is the reference; what was compiled elsewhere is shown too.
+    That is what runs the design now (without Numba the reference, and what was compiled elsewhere
+    too); for want of such trials, what ran it before.
     """
-    from lstmbook.engine.trials import ENGINE_VERSION
-
-    here = job(design, 0, dtype).engine
-    return {here} if find_spec("numba") else {REFERENCE, NETS, f"engine {ENGINE_VERSION}"}
+    if row.design is None:
+        return set()
+    own = {
+        (each.dtype, each.engine)
+        for each in records
+        if each.options == row.design.options and not is_of_variants(each.seed)
+    }
+    found = set()
+    for dtype in {dtype for dtype, _ in own}:
+        now = {job(row.design, 0, dtype).engine} if find_spec("numba") else {REFERENCE, NETS, LANES}
+        of_now = {(dtype, each) for each in now}
+        found |= of_now if own & of_now else {(dtype, BEFORE.get(each, each)) for each in now}
+    return found
 
 
 def _told_apart(found: list[tuple[Line, str]]) -> list[Line]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lstmbook.experiments.designs import Design, Published, PublishedTable, Row, table
 from lstmbook.experiments.layout import Entry, as_html, as_text, escaped, piped
-from lstmbook.experiments.lines import Line, line, lines_of, names, why_left_out
+from lstmbook.experiments.lines import Line, current_versions, line, lines_of, names, why_left_out
 from lstmbook.experiments.milestones import Milestones
 from lstmbook.experiments.statistics import Interval, Summary
 from lstmbook.experiments.store import Record, Store
@@ -271,9 +271,9 @@ def report(
     lines: list[Line] = []
     left_out: Counter[str] = Counter()
     for row in wanted:
-        here = []
+        here, current = [], current_versions(row, mine[row.name])
         for each in mine[row.name]:
-            why = "" if every else why_left_out(row, each, asked)
+            why = "" if every else why_left_out(row, each, asked, current)
             if why:
                 left_out[why] += 1
             else:

@@ -23,12 +23,15 @@ from lstmbook.experiments.trials import (
     REFERENCE,
     Job,
     Tell,
-    engine_trial,
     job,
     perform,
     side_by_side,
+    trial_of,
 )
 from lstmbook.experiments.workers import Ended, Unit, interrupts_ignored, processes, travels, work
+from lstmbook.lanes.loop import Program
+from lstmbook.lanes.specialise import is_compiled
+from lstmbook.lanes.trials import program_of
 from lstmbook.sequences import as_choice
 from lstmbook.validation import as_count
 
@@ -284,17 +287,12 @@ def _loop(each: Job) -> tuple[Any, int]:
     """Return which compiled loop runs a job, and for how many beside each other it is quick."""
     if each.engine == NETS:
         return side_by_side(each), NETS_TOGETHER
-    kernel = _kernel(each)
-    return kernel, kernel.lanes
+    program = _program(each)
+    return program, program.lanes
 
 
-def _kernel(each: Job) -> Any:
-    from lstmbook.engine.trials import kernel_of
-
-    trial = engine_trial(each.design, each.seed, each.dtype)
-    if trial is None:
-        raise ValueError(f"{each.design.name} cannot run in the engine")
-    return kernel_of(trial)
+def _program(each: Job) -> Program:
+    return program_of(trial_of(each.design, each.seed, each.dtype))
 
 
 def _execute(at_work: _Run, workers: int, executor: Executor | None, limited: bool) -> None:
@@ -337,11 +335,9 @@ def _here(at_work: _Run, jobs: list[Job]) -> None:
 
 def _compile(at_work: _Run, units: list[Unit]) -> None:
     """Compile the loops once, before several processes need them."""
-    jobs = {_kernel(each): each for unit in units for each in unit.jobs if each.lockstep}
-    for kernel, each in jobs.items():
-        from lstmbook.engine.compiled import is_compiled
-
-        if not is_compiled(kernel):
+    jobs = {_program(each): each for unit in units for each in unit.jobs if each.lockstep}
+    for program, each in jobs.items():
+        if not is_compiled(program):
             short = replace(each, design=replace(each.design, max_sequences=1))
             list(perform([short], at_work.tell))
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,20 +20,27 @@ from lstmbook.experiments.designs import Design
 from lstmbook.experiments.options import canonical
 from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
 from lstmbook.experiments.store import Record
+from lstmbook.lanes.draws import Stream, stream_key
+from lstmbook.lanes.trials import LANES_VERSION, Result, Trial, rates_of, unsupported
+from lstmbook.lanes.trials import run_trials as run_in_lanes
 from lstmbook.protocols import Outcome, run_trial
 from lstmbook.tasks.reber import EmbeddedReber
 
-if TYPE_CHECKING:
-    from lstmbook.lanes.trials import Result, Trial
-
-REFERENCE_VERSION = 1
+REFERENCE_VERSION = 2
 """Raised whenever the same trial of the reference gives other bits than before."""
 
-NETS_VERSION = 1
+NETS_VERSION = 2
 """Raised whenever the same trial of a compiled comparison learner gives other bits."""
 
 REFERENCE = f"reference {REFERENCE_VERSION}"
 NETS = f"nets {NETS_VERSION}"
+LANES = f"lanes {LANES_VERSION}"
+BEFORE = {"lanes 1": "engine 1", "nets 2": "nets 1", "reference 2": "reference 1"}
+"""What ran such trials before. Its results are shown as long as there are none of the present one.
+
+The engine drew the same weights and sequences as the lanes and rounded otherwise; the others drew
+other sequences.
+"""
 DTYPES = ("float32", "float64")
 WINDOW = 100
 
@@ -64,7 +71,7 @@ class Job:
 
     @property
     def lockstep(self) -> bool:
-        """Whether the engine runs it, beside others."""
+        """Whether it runs in lanes, beside others."""
         return self.engine not in (REFERENCE, NETS)
 
 
@@ -76,10 +83,8 @@ def job(design: Design, seed: int, dtype: str = "float64") -> Job:
 
 def _compiled_job(design: Design, seed: int, dtype: str) -> Job | None:
     """Return the job of a trial that has a compiled loop, installed or not; None without one."""
-    if engine_trial(design, seed, dtype) is not None:
-        from lstmbook.engine.trials import ENGINE_VERSION
-
-        return Job(design, seed, dtype, f"engine {ENGINE_VERSION}")
+    if lane_trial(design, seed, dtype) is not None:
+        return Job(design, seed, dtype, LANES)
     return Job(design, seed, "float64", NETS) if _is_compiled_net(design, seed) else None
 
 
@@ -99,10 +104,8 @@ def _is_compiled_net(design: Design, seed: int) -> bool:
     return any(each.unsupported(task, learner) is None for each in (compiled, reber_trials))
 
 
-def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
-    """Return a trial for the compiled engine, or None if only the reference can run it."""
-    from lstmbook.engine.trials import Trial, rates_of, unsupported
-
+def lane_trial(design: Design, seed: int, dtype: str) -> Trial | None:
+    """Return a trial for the lanes, or None if only the reference can run it."""
     recipe = design.learner
     if not isinstance(recipe, LSTMRecipe) or not recipe.reset:
         return None
@@ -127,16 +130,16 @@ def engine_trial(design: Design, seed: int, dtype: str) -> Trial | None:
 
 
 def trial_of(design: Design, seed: int, dtype: str) -> Trial:
-    """Return a trial for the compiled engine.
+    """Return a trial for the lanes.
 
     Raises
     ------
     ValueError
         If only the reference can run it.
     """
-    trial = engine_trial(design, seed, dtype)
+    trial = lane_trial(design, seed, dtype)
     if trial is None:
-        raise ValueError(f"{design.name} cannot run in the engine")
+        raise ValueError(f"{design.name} cannot run in lanes")
     return trial
 
 
@@ -149,10 +152,10 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
         Called with a line of text where something takes its time before the first trial ends.
     """
     everything = list(jobs)
-    in_engine = [each for each in everything if each.lockstep]
-    if in_engine:
-        with _named(in_engine):
-            yield from _in_engine(in_engine, tell)
+    in_lanes = [each for each in everything if each.lockstep]
+    if in_lanes:
+        with _named(in_lanes):
+            yield from _in_lanes(in_lanes, tell)
     of_nets: dict[str, list[Job]] = {}
     for each in everything:
         if each.engine == NETS:
@@ -181,12 +184,10 @@ def _named(jobs: list[Job]) -> Iterator[None]:
         raise
 
 
-def _in_engine(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
-    from lstmbook.engine.loop import run_trials
-
+def _in_lanes(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     trials = [trial_of(each.design, each.seed, each.dtype) for each in jobs]
     started = time.perf_counter()
-    for i, result in run_trials(trials, on_compile=tell):
+    for i, result in run_in_lanes(trials, on_compile=tell):
         yield _record(
             jobs[i],
             ending=result.ending,
@@ -233,11 +234,11 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     if isinstance(task, EmbeddedReber):
         yield from (_on_reber(each, progress) for each in jobs)
         return
-    learners: list[Any] = [each.design.learner.build(task, _rng(each.seed, 1)) for each in jobs]
+    learners: list[Any] = [each.design.learner.build(task, _weights(each.seed)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
         cap = design.max_sequences
         for each, learner in zip(jobs, learners, strict=True):
-            rng = _rng(each.seed, 2)
+            rng = _sequences(each.seed)
             outcome = compiled.run_chunker(
                 task, learner, rng, max_sequences=cap, window=WINDOW, progress=progress
             )
@@ -246,7 +247,7 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     for i, outcome in compiled.run_trials(
         task,
         learners,
-        [_rng(each.seed, 2) for each in jobs],
+        [_sequences(each.seed) for each in jobs],
         max_sequences=design.max_sequences,
         window=WINDOW,
         progress=progress,
@@ -275,22 +276,22 @@ def _on_reber(each: Job, progress: Callable[[int], None] | None) -> Record:
     from lstmbook.remedies.reber_trials import run_reber_trial
 
     task: Any = each.design.task_of(each.seed)
-    learner: Any = each.design.learner.build(task, _rng(each.seed, 1))
+    learner: Any = each.design.learner.build(task, _weights(each.seed))
     cap = each.design.max_sequences
     outcome, milestones = run_reber_trial(
-        task, learner, _rng(each.seed, 2), max_sequences=cap, window=WINDOW, progress=progress
+        task, learner, _sequences(each.seed), max_sequences=cap, window=WINDOW, progress=progress
     )
     return replace(_of_outcome(each, outcome), milestones=milestones)
 
 
 def _by_reference(each: Job) -> Record:
-    """Run a trial with the readable learner; its draws are NumPy's."""
+    """Run a trial with the readable learner, on the sequences that every learner gets."""
     task = each.design.task_of(each.seed)
-    learner = each.design.learner.build(task, _rng(each.seed, 1))
+    learner = each.design.learner.build(task, _weights(each.seed))
     outcome = run_trial(
         task,
         learner,
-        _rng(each.seed, 2),
+        _sequences(each.seed),
         max_sequences=each.design.max_sequences,
         window=WINDOW,
         seed=each.seed,
@@ -298,9 +299,14 @@ def _by_reference(each: Job) -> Record:
     return _of_outcome(each, outcome, getattr(learner, "added_at", ()))
 
 
-def _rng(seed: int, stream: int) -> np.random.Generator:
-    """Return a trial's source of weights (stream 1) or of sequences (2)."""
-    return np.random.default_rng([seed, stream])
+def _weights(seed: int) -> np.random.Generator:
+    """Return a trial's source of weights, of a learner that draws them with NumPy."""
+    return np.random.default_rng([seed, 1])
+
+
+def _sequences(seed: int) -> Stream:
+    """Return the draws of a trial's sequences: the same for every learner."""
+    return Stream(stream_key(seed, "sequences"))
 
 
 def _of_outcome(each: Job, outcome: Outcome, added: Sequence[int] = ()) -> Record:

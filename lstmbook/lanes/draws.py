@@ -64,11 +64,25 @@ def words(key: int, i: npt.NDArray[np.int64]) -> Words:
 
 
 class Stream:
-    """A stream read one draw after the other."""
+    """A stream read one draw after the other.
+
+    Attributes
+    ----------
+    key
+        Which stream.
+    position
+        The number of the next draw.
+    """
 
     def __init__(self, key: int, position: int = 0) -> None:
-        self.key = key
-        self.position = position
+        self.key = as_count("key", key, at_most=MASK)
+        self.position = as_count("position", position)
+
+    def words(self, n: int) -> Words:
+        """Return the next n draws, shape (n,)."""
+        found = words(self.key, np.arange(self.position, self.position + n))
+        self.position += n
+        return found
 
     def word(self) -> int:
         """Return the next draw."""
@@ -82,3 +96,18 @@ class Stream:
     def fraction(self) -> float:
         """Return a number in [0, 1)."""
         return fraction(self.word())
+
+
+def as_stream(rng: np.random.Generator | Stream) -> Stream:
+    """Return a stream of draws: itself, or a new one that a generator's next draw begins.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(rng, Stream):
+        return rng
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a Generator of NumPy or a Stream, not {rng!r}")
+    return Stream(int(rng.integers(2**64, dtype=np.uint64)))

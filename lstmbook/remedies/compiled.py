@@ -16,6 +16,7 @@ from types import ModuleType
 
 import numpy as np
 
+from lstmbook.lanes.draws import Stream, as_stream
 from lstmbook.protocols import Learner, Outcome, Task
 from lstmbook.remedies.bookkeeping import Account, compiled_loops
 from lstmbook.remedies.bptt_net import BPTTNet
@@ -24,6 +25,7 @@ from lstmbook.remedies.layered_net import LayeredNet, matrices
 from lstmbook.remedies.rtrl_net import RTRLNet
 from lstmbook.sequences import BoolArray, IntArray
 from lstmbook.tasks.criteria import RunOfRight
+from lstmbook.tasks.form import symbols_of
 from lstmbook.tasks.long_time_lags import RandomMiddle, TwoSequences
 from lstmbook.validation import Array
 
@@ -203,7 +205,7 @@ class _Runs:
 def run_trials(
     task: TwoSequences,
     learners: PythonSequence[RTRLNet | BPTTNet],
-    rngs: PythonSequence[np.random.Generator],
+    rngs: PythonSequence[np.random.Generator | Stream],
     *,
     max_sequences: int,
     window: int = 100,
@@ -250,10 +252,11 @@ def run_trials(
         return
     loop, lanes, rates, steps = _loop(nets[0]), _Lanes.of(nets), _rates(nets), _steps(task)
     judges = [_Runs(_criterion(task)) for _ in nets]
-    running = list(range(len(nets)))
+    running, streams = list(range(len(nets))), [as_stream(each) for each in rngs]
     while running:
         began = time.perf_counter()
-        is_y = np.stack([rngs[i].integers(2, size=CHUNK) for i in running], axis=1)
+        first = [symbols_of(task, streams[i], CHUNK)[:, 0] for i in running]
+        is_y = np.stack(first, axis=1) - (task.p - 1)
         losses, errors = _present(loop, lanes, rates, is_y, steps)
         took = (time.perf_counter() - began) / len(running)
         for lane, i in enumerate(running):
@@ -305,7 +308,7 @@ def _check(
 def run_chunker(
     task: TwoSequences | RandomMiddle,
     learner: Chunker,
-    rng: np.random.Generator,
+    rng: np.random.Generator | Stream,
     *,
     max_sequences: int,
     window: int = 100,
@@ -340,9 +343,10 @@ def run_chunker(
         *(np.zeros(shape) for _ in range(2) for shape in (kept, 3)),
         *(np.zeros(task.n_outputs) for _ in range(2)),
     )
+    stream = as_stream(rng)
     while account.ending is None:
         began = time.perf_counter()
-        codes = _codes(task, rng)
+        codes = symbols_of(task, stream, CHUNK)
         losses, errors = np.empty(len(codes)), np.empty(len(codes))
         learner.passed += _loops().chunk(
             *(*weights_a, _rates_of(a)),
@@ -369,20 +373,6 @@ def _rates_of(online: OnlineNet) -> Array:
     net = online.net
     has = np.array([net.hidden_biases, net.shortcuts, net.output_biases, True])
     return np.asarray(online.learning_rate * has)
-
-
-def _codes(task: TwoSequences | RandomMiddle, rng: np.random.Generator) -> IntArray:
-    """Draw the symbols of a chunk of sequences as the task does, shape (CHUNK, p + 1)."""
-    codes = np.empty((CHUNK, task.p + 1), dtype=np.int64)
-    if isinstance(task, TwoSequences):
-        codes[:, 1:-1] = np.arange(task.p - 1)
-        codes[:, 0] = task.p - 1 + rng.integers(2, size=CHUNK)
-    else:
-        for row in codes:
-            row[0] = task.p - 1 + int(rng.integers(2))
-            row[1:-1] = rng.integers(task.p - 1, size=task.p - 1)
-    codes[:, -1] = codes[:, 0]
-    return codes
 
 
 def _criterion(task: TwoSequences | RandomMiddle) -> RunOfRight:

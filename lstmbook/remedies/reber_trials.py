@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lstmbook.lanes.draws import Stream, as_stream
+from lstmbook.lanes.words import below
 from lstmbook.protocols import Learner, Outcome, Task
 from lstmbook.remedies.bookkeeping import Account, compiled_loops
 from lstmbook.remedies.cascade_correlation import RecurrentCascadeCorrelation, TrainingSet
@@ -301,11 +303,11 @@ class _Course:
     most: float = 0.0
     added: list[int] = field(default_factory=list)
 
-    def go_on(self, rng: np.random.Generator) -> None:
+    def go_on(self, stream: Stream) -> None:
         """Present strings until something else is due: the criterion, an epoch's end or the cap."""
         now, epoch, every = self.account.presented, len(self.task.training), self.task.every
         due = min(every - now % every, epoch - now % epoch, self.account.max_sequences - now)
-        losses = self.net.present(rng.integers(epoch, size=due))
+        losses = self.net.present(below(stream.words(due), epoch))
         self.account.see(losses, losses, self._judge)
         units = len(self.net.compiled.units) if isinstance(self.net, _Cascade) else 0
         if units > len(self.added) and self.account.ending != "diverged":
@@ -337,7 +339,7 @@ class _Course:
 def run_reber_trial(
     task: EmbeddedReber,
     learner: RTRLNet | ElmanNet | RecurrentCascadeCorrelation,
-    rng: np.random.Generator,
+    rng: np.random.Generator | Stream,
     *,
     max_sequences: int,
     window: int = 100,
@@ -381,8 +383,9 @@ def run_reber_trial(
     began = time.perf_counter()
     strings = _Strings.of(task.training, task.test)
     course = _Course(task, strings, _at_work(task, learner, strings), account)
+    stream = as_stream(rng)
     while account.ending is None:
-        course.go_on(rng)
+        course.go_on(stream)
         if progress is not None:
             progress(account.presented)
     course.net.back()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from lstmbook.lanes.blocks import Field, Layout, view, whole
-from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.draws import Stream, as_stream
 from lstmbook.lanes.words import Constants, lane
 from lstmbook.sequences import IntArray, Sequence, freeze, one_hot
 
@@ -155,16 +156,22 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
     return Sequence(freeze(inputs), freeze(targets), freeze(mask), task.n_inputs)
 
 
-def as_stream(rng: np.random.Generator | Stream) -> Stream:
-    """Return a stream of draws: itself, or a new one that a generator's next draw begins.
+def symbols_of(task: Any, stream: Stream, n: int) -> IntArray:
+    """Draw n sequences of a task all of whose sequences have the same length, without a mask.
 
-    Raises
-    ------
-    TypeError
-        If it is neither.
+    Returns
+    -------
+    symbols
+        Shape (n, length + 1): with the symbol after the last step, that step's target.
     """
-    if isinstance(rng, Stream):
-        return rng
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a Generator of NumPy or a Stream, not {rng!r}")
-    return Stream(int(rng.integers(2**64, dtype=np.uint64)))
+    form: Form = task.form
+    first = SimpleNamespace()
+    begun = form.begin(task, NO_STRINGS, stream.key, stream.position, first) - stream.position
+    starts = stream.position + np.arange(n)[:, None] * (begun + form.draws_a_step * first.length)
+    plan = SimpleNamespace()
+    plan.draw = form.begin(task, NO_STRINGS, stream.key, starts, plan)
+    stream.position += n * (begun + form.draws_a_step * int(first.length))
+    symbols: IntArray = form.symbol(
+        task, NO_STRINGS, stream.key, plan, np.arange(first.length + 1)[None, :]
+    )
+    return np.broadcast_to(symbols, (n, first.length + 1)).copy()
