@@ -5,6 +5,6 @@ The engine needs Numba (the extra ``engine``), which is imported when a loop is 
 
 from lstmbook.engine.loop import run_trials
 from lstmbook.engine.trials import ENGINE_VERSION, unsupported
-from lstmbook.lanes.trials import Result, Trial
+from lstmbook.learners.trials import Result, Trial
 
 __all__ = ["ENGINE_VERSION", "Result", "Trial", "run_trials", "unsupported"]

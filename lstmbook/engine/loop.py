@@ -24,7 +24,7 @@ from lstmbook.engine.kernel import (
 )
 from lstmbook.engine.trials import Table, Trial, kernel_of, table_of
 from lstmbook.lanes.blocks import aligned
-from lstmbook.lanes.trials import Result
+from lstmbook.learners.trials import Result
 from lstmbook.validation import as_number
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lstmbook.engine.kernel import CHUNK, GROUPS, NARROW, PF, PHASES, PI, Kernel
 from lstmbook.lanes.draws import stream_key
-from lstmbook.lanes.trials import Rates, Trial, biases_of, rates_of
+from lstmbook.learners.trials import Rates, Trial, biases_of, rates_of
 from lstmbook.sequences import IntArray
 from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import AllRight, RunOfRight

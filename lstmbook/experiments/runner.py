@@ -31,7 +31,7 @@ from lstmbook.experiments.trials import (
 from lstmbook.experiments.workers import Ended, Unit, interrupts_ignored, processes, travels, work
 from lstmbook.lanes.loop import Program
 from lstmbook.lanes.specialise import is_compiled
-from lstmbook.lanes.trials import program_of
+from lstmbook.learners.trials import program_of
 from lstmbook.sequences import as_choice
 from lstmbook.validation import as_count
 

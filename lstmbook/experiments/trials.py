@@ -21,8 +21,8 @@ from lstmbook.experiments.options import canonical
 from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
 from lstmbook.experiments.store import Record
 from lstmbook.lanes.draws import Stream, stream_key
-from lstmbook.lanes.trials import LANES_VERSION, Result, Trial, rates_of, unsupported
-from lstmbook.lanes.trials import run_trials as run_in_lanes
+from lstmbook.learners.trials import LANES_VERSION, Result, Trial, rates_of, unsupported
+from lstmbook.learners.trials import run_trials as run_in_lanes
 from lstmbook.protocols import Outcome, run_trial
 from lstmbook.tasks.reber import EmbeddedReber
 

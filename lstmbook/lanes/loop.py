@@ -24,6 +24,8 @@ from lstmbook.lanes.blocks import (
     view,
     whole,
 )
+from lstmbook.lanes.form import Form, Strings, choose_string
+from lstmbook.lanes.learner import IN_RECORDS, IN_STATE, LaneLearner
 from lstmbook.lanes.words import (
     Constants,
     count_from,
@@ -34,8 +36,6 @@ from lstmbook.lanes.words import (
     word,
 )
 from lstmbook.lanes.words import real as float_of
-from lstmbook.learners.lstm import IN_RECORDS, IN_STATE, LaneNet, Numbers
-from lstmbook.tasks.form import Form, Strings, choose_string
 
 CHUNK = 16
 """So many steps are taken between two looks at the lanes where weights rest meanwhile."""
@@ -77,14 +77,14 @@ class Arrays(NamedTuple):
         Of each trial: `Program.trial`, the task's settings, initial biases (NaN: drawn), and
         initial weights for those that are given some.
     weights
-        Where each weight stands, three numbers each: `LaneNet.weight_places`.
+        Where each weight stands, three numbers each: `LaneLearner.weight_places`.
     results, curves, final
         Of each trial: `Program.result`, its error curve, its weights at the end.
     queue, done
         `Program.queue`; the trials that have ended, in order.
     """
 
-    numbers: Numbers
+    numbers: Any
     lanes: Memory
     plans: Memory
     seen: Memory
@@ -115,7 +115,7 @@ class Program(Constants):
         The task's form.
     """
 
-    net: LaneNet
+    net: LaneLearner
     form: Form
 
     @property
@@ -225,8 +225,8 @@ class Program(Constants):
 
     @property
     def n_biases(self) -> int:
-        """Hidden and output units, which may have biases."""
-        return self.net.topology.n_hidden + self.net.n_outputs
+        """Units that may have biases."""
+        return self.net.n_units
 
     def arrays(self, n_trials: int, n_inputs: int, **filled: Any) -> Arrays:
         """Return memory for so many trials; `filled` are arrays that hold something already."""

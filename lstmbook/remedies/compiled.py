@@ -17,6 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from lstmbook.lanes.draws import Stream, as_stream
+from lstmbook.lanes.form import symbols_of
 from lstmbook.protocols import Learner, Outcome, Task
 from lstmbook.remedies.bookkeeping import Account, compiled_loops
 from lstmbook.remedies.bptt_net import BPTTNet
@@ -25,7 +26,6 @@ from lstmbook.remedies.layered_net import LayeredNet, matrices
 from lstmbook.remedies.rtrl_net import RTRLNet
 from lstmbook.sequences import BoolArray, IntArray
 from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.form import symbols_of
 from lstmbook.tasks.long_time_lags import RandomMiddle, TwoSequences
 from lstmbook.validation import Array
 

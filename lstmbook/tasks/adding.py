@@ -9,11 +9,11 @@ import numpy as np
 
 from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.form import Form, Strings, sample
 from lstmbook.lanes.words import below, fraction, lane, where, word
 from lstmbook.protocols import Baseline, Criterion
 from lstmbook.sequences import Sequence
 from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.form import Form, Strings, sample
 from lstmbook.validation import as_count
 
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.draws import Stream
+from lstmbook.lanes.form import Form, Strings, choose_string, sample
 from lstmbook.lanes.words import below, lane, word
 from lstmbook.protocols import Baseline, Criterion
 from lstmbook.sequences import Alphabet, Batch, BoolArray, Sequence, freeze, one_hot
 from lstmbook.tasks.criteria import AllRight
-from lstmbook.tasks.form import Form, Strings, choose_string, sample
 from lstmbook.validation import Array, as_count
 
 ALPHABET = Alphabet(("B", "T", "P", "S", "X", "V", "E"))

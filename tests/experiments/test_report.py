@@ -87,9 +87,9 @@ def test_dtypes_have_lines_of_their_own():
     found = [e for e in report("table2", RECORDS + single).lines if e.ours]
     assert [(e.dtype, e.ours.mean) for e in found] == [("float32", 9), ("float64", 30_500)]
     text = str(report("table2", RECORDS + single))
-    assert "q50-p50 (float32, engine " in text
-    assert "q50-p50 (float64, engine " in text
-    assert "Computed in float64, engine " in str(report("table2", RECORDS))
+    assert "q50-p50 (float32, lanes " in text
+    assert "q50-p50 (float64, lanes " in text
+    assert "Computed in float64, lanes " in str(report("table2", RECORDS))
 
 
 def test_other_options_are_shown_when_asked_and_named():

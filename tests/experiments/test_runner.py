@@ -22,13 +22,15 @@ from lstmbook.experiments import designs, runner, trials
 from lstmbook.experiments.runner import Unit, run, work
 from lstmbook.experiments.store import Store, StoreError
 from lstmbook.experiments.trials import NETS, REFERENCE, job, perform
+from lstmbook.lanes import specialise
+from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.lstm import initial_weights
 from lstmbook.protocols import Learner, run_trial
 from lstmbook.truncated_learning import LSTM
 
 
-def test_the_engine_runs_what_it_can(compiled, readable, Habit):
-    assert job(compiled, 0).engine.startswith("engine ")
+def test_lanes_run_what_they_can(compiled, readable, Habit):
+    assert job(compiled, 0).engine.startswith("lanes ")
     assert job(readable, 0).engine == REFERENCE
     assert job(readable, 0, "float32").dtype == "float64"
     assert job(compiled.with_learner(Habit), 0).engine == REFERENCE
@@ -50,7 +52,8 @@ def test_a_reference_trial_is_what_run_trial_makes_of_it(readable):
     weights = initial_weights(recipe.net, stream(5, 1), scale=recipe.scale)
     net = LSTM(recipe.net, weights, recipe.learning_rate, reset=False)
     learner = Scheduled(net, thesis_schedule(recipe.net))
-    outcome = run_trial(task, learner, stream(5, 2), max_sequences=110)
+    sequences = Stream(stream_key(5, "sequences"))
+    outcome = run_trial(task, learner, sequences, max_sequences=110)
     assert (record.ending, record.sequences) == (outcome.ending, outcome.sequences)
     assert record.errors == tuple(outcome.errors)
 
@@ -138,13 +141,11 @@ def test_what_is_kept_is_not_run_again(readable, tmp_path, monkeypatch):
 
 
 def test_compiling_is_told_and_its_end_too(compiled, monkeypatch):
-    from lstmbook.engine import compiled as cache
-
-    monkeypatch.setattr(cache, "is_compiled", lambda kernel: False)
+    monkeypatch.setattr(specialise, "is_compiled", lambda program: False)
     seen = []
     run(compiled, trials=2, jobs=1, progress=seen.append)
     doing = [each.doing for each in seen]
-    assert doing[1].startswith("compiling the trial loop for")
+    assert doing[1].startswith("compiling the trial loop")
     assert doing[2:] == [""] * 3
 
 
@@ -333,7 +334,7 @@ def reference():
     design = designs.replace(design.with_criterion(tolerance=0.6, run=12), max_sequences=110)
     return [design], 24
 
-def engine():  # more trials than run side by side; the rates let them end one after the other
+def lanes():  # more trials than run side by side; the rates let them end one after the other
     design = designs.design("table2/q50-p50").with_task(q=10, p=20)
     design = designs.replace(design.with_criterion(tolerance=0.2, run=500), max_sequences=90_000)
     return [design.with_options(learning_rate=rate) for rate in (0.02, 0.01, 0.006, 0.004)], 9
@@ -381,7 +382,7 @@ def wait_for(store, n, process):
         time.sleep(0.01)
 
 
-KINDS = {"reference": 24, "engine": 36, "nets": 24}
+KINDS = {"reference": 24, "lanes": 36, "nets": 24}
 """What runs the trials of the script above, and how many there are."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lstmbook.engine import loop as engine_loop
 from lstmbook.engine import trials as engine_trials
 from lstmbook.engine.compiled import interpreted
-from lstmbook.lanes import trials as lanes
+from lstmbook.learners import trials as lanes
 
 
 def ended(loop: Any) -> list[Any]:

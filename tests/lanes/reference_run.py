@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 import numpy as np
 
 from lstmbook.abuse import PlateauWatch, add_block, places_after
-from lstmbook.lanes.trials import initial_weights, sequences
+from lstmbook.learners.trials import initial_weights, sequences
 from lstmbook.lstm import as_weights
 from lstmbook.sequences import loss
 from lstmbook.truncated_learning import LSTM

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstmbook.abuse import Phase, Plateau, Scheduled, memory_weights, weights_into_memory
-from lstmbook.lanes.trials import Trial, initial_weights, rates_of, sequences
+from lstmbook.learners.trials import Trial, initial_weights, rates_of, sequences
 from lstmbook.lstm import Topology
 from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import RunOfRight

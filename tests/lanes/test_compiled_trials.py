@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from lstmbook.abuse import Plateau
 from lstmbook.lanes.loop import ACCURACIES, TOLERANCES
-from lstmbook.lanes.trials import Trial, initial_weights, sequences
+from lstmbook.learners.trials import Trial, initial_weights, sequences
 from lstmbook.lstm import Topology
 from lstmbook.sequences import loss
 from lstmbook.tasks.criteria import RunOfRight
@@ -166,7 +166,7 @@ def test_the_bits_of_many_outputs_and_a_growing_net_do_not_depend_on_the_lanes(m
     assert len({each[6] for each in found[0]}) == 7
 
 
-@pytest.mark.parametrize("room", ["lanes.trials", "lanes.loop", "engine", "learners.lstm"])
+@pytest.mark.parametrize("room", ["learners.trials", "lanes.loop", "engine", "learners.lstm"])
 def test_trials_are_imported_without_their_compiler(room):
     program = f"import sys, lstmbook.{room}; print('numba' in sys.modules)"
     answer = subprocess.run(

@@ -41,7 +41,9 @@ def test_an_account_is_the_trial_whatever_the_size_of_chunks(chunk, cap, won, br
     losses = np.random.default_rng(0).random(200)
     losses[broken:] = np.inf
     script = Script(losses, won)
-    expected = run_trial(script, script, np.random.default_rng(0), max_sequences=cap, window=4, seed=5)
+    expected = run_trial(
+        script, script, np.random.default_rng(0), max_sequences=cap, window=4, seed=5
+    )
     account, seen = Account(cap, 4), 0
 
     def judge(errors):

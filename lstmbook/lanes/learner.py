@@ -1,0 +1,158 @@
+"""What the loop asks of a learner: some settings, a block for each trial, and five functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from lstmbook.lanes.blocks import Layout
+from lstmbook.sequences import IntArray
+
+IN_STATE, IN_RECORDS, IN_OWN = range(3)
+"""Where a weight may stand: in rows of lanes, with a symbol, or with a trial."""
+
+
+class LaneLearner(Protocol):
+    """A learner in lane code: a frozen dataclass of `lstmbook.lanes.words.Constants`.
+
+    Its numbers are the arrays of the named tuple that `numbers` returns; of these the loop knows
+    ``state`` (rows of lanes), ``inputs`` (for each step ahead, the block `now` with a field
+    ``x``), ``records`` (a record of `record_size` for each lane and symbol) and ``own`` (what
+    belongs to a trial, `own_size`). A trial's block of the state has the fields that the loop
+    sets, ``target``, ``begins``, ``rate``, ``active``, ``judge_last``, ``may``, ``source`` and
+    ``shown`` (whose last numbers are 1), and those that it reads: ``loss``, ``worst`` and
+    ``illegal``.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """How many trials run side by side."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """The kind of number, "float32" or "float64"."""
+        ...
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether inputs are symbols."""
+        ...
+
+    @property
+    def every_step(self) -> bool:
+        """Whether there is an error at each step, or at the last one only."""
+        ...
+
+    @property
+    def construct(self) -> bool:
+        """Whether blocks may be added while a trial runs."""
+        ...
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether three groups of weights have learning rates of their own."""
+        ...
+
+    @property
+    def n_blocks(self) -> int:
+        """The number of blocks that may be added."""
+        ...
+
+    @property
+    def n_units(self) -> int:
+        """The number of units that may have a bias."""
+        ...
+
+    @property
+    def n_narrow(self) -> int:
+        """The number of outputs for which it is said whether they may come next."""
+        ...
+
+    @property
+    def n_plain(self) -> int:
+        """The place of the 1 among ``source``."""
+        ...
+
+    @property
+    def n_shown(self) -> int:
+        """The place of the 1 among ``shown``."""
+        ...
+
+    @property
+    def state(self) -> Layout:
+        """The block of all trials."""
+        ...
+
+    @property
+    def now(self) -> Layout:
+        """The block of what belongs to the present inputs."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """The rows of ``state``."""
+        ...
+
+    @property
+    def first_carried(self) -> int:
+        """The first row that is 0 where a sequence begins."""
+        ...
+
+    @property
+    def first_judged(self) -> int:
+        """The first such row of those that only the loop reads."""
+        ...
+
+    @property
+    def after_carried(self) -> int:
+        """The row after the last such row."""
+        ...
+
+    @property
+    def now_size(self) -> int:
+        """Places of ``now``."""
+        ...
+
+    @property
+    def record_size(self) -> int:
+        """Places of a symbol's record."""
+        ...
+
+    @property
+    def own_size(self) -> int:
+        """Places of what belongs to a trial."""
+        ...
+
+    def numbers(self, n_inputs: int, ahead: int) -> Any:
+        """Return memory, for alphabets of up to `n_inputs` and so many steps ahead."""
+        ...
+
+    def weight_places(self, n_inputs: int) -> IntArray:
+        """Return where each weight stands, of the first lane, and the unit whose bias it is."""
+        ...
+
+    @property
+    def resting_step(self) -> Callable[..., None]:
+        """``resting_step(net, numbers, places, j)``: a step without error of all trials."""
+        ...
+
+    @property
+    def learning_step(self) -> Callable[..., None]:
+        """``learning_step(net, numbers, places)``: a step with an error of all trials."""
+        ...
+
+    @property
+    def last_step(self) -> Callable[..., None]:
+        """``last_step(net, numbers, i, place)``: the error of a trial's last step."""
+        ...
+
+    @property
+    def settle_symbol(self) -> Callable[..., None]:
+        """``settle_symbol(net, numbers, i, place)``: a sequence's end for one symbol."""
+        ...
+
+    @property
+    def settle(self) -> Callable[..., None]:
+        """``settle(net, numbers, i)``: a sequence's end for all but the symbols."""
+        ...

@@ -1,0 +1,576 @@
+"""What a trial is, how it ends, and running many: trials through the compiled loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lstmbook.abuse import Phase, Plateau, memory_weights, weights_into_memory
+from lstmbook.lanes.blocks import Block, view
+from lstmbook.lanes.draws import Stream, fractions, stream_key
+from lstmbook.lanes.form import NO_STRINGS, Strings
+from lstmbook.lanes.loop import (
+    ACCURACIES,
+    CHUNK,
+    ENDINGS,
+    PHASES,
+    TOLERANCES,
+    WINDOW_SLOTS,
+    Arrays,
+    Program,
+)
+from lstmbook.learners.lstm import LaneLSTM
+from lstmbook.lstm import Bias, Topology, Weights, as_weights
+from lstmbook.protocols import Task
+from lstmbook.sequences import Sequence, as_choice
+from lstmbook.tasks.criteria import AllRight, RunOfRight
+from lstmbook.tasks.reber import EmbeddedReber, string_predicted
+from lstmbook.truncated_learning import UPDATES
+from lstmbook.validation import Array, as_array, as_count, as_number
+
+LANES_VERSION = 1
+"""Raised whenever the same trial gives other bits than before."""
+
+LANES = {"float32": 32, "float64": 32}
+"""Trials side by side unless told otherwise."""
+
+GROUPS = ("into", "out", "rest")
+"""Weights that a schedule can give rates of their own: into cells and gates, from cells to
+outputs, all others."""
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A part of a training schedule, as the engine has it.
+
+    Attributes
+    ----------
+    sequences
+        For how many sequences it lasts; the last part goes on for ever.
+    into, out, rest
+        Learning rates of the weights into cells and gates, of those from cells to outputs, and
+        of all others; 0 where they rest.
+    """
+
+    sequences: int
+    into: float
+    out: float
+    rest: float
+
+    def __post_init__(self) -> None:
+        as_count("sequences", self.sequences, at_least=1)
+        for group in GROUPS:
+            as_number(group, getattr(self, group), at_least=0)
+
+
+def rates_of(net: Topology, phases: tuple[Phase, ...]) -> tuple[Rates, ...]:
+    """Return a schedule as the engine has it.
+
+    Raises
+    ------
+    ValueError
+        If a phase trains a part only of the weights that the engine gives one rate.
+    """
+    into, memory = weights_into_memory(net), memory_weights(net)
+    groups = {"into": into, "out": memory & ~into, "rest": ~memory}
+    found = []
+    for number, phase in enumerate(phases):
+        trained = np.ones(net.n_weights, dtype=np.bool_) if phase.trained is None else phase.trained
+        rates = {}
+        for group, members in groups.items():
+            share = trained[members].mean() if members.any() else 0.0
+            if share not in (0.0, 1.0):
+                raise ValueError(
+                    f"phases[{number}].trained has {share:.0%} of the weights {group!r}; the "
+                    "engine can train all of them or none"
+                )
+            rates[group] = phase.learning_rate * share
+        found.append(Rates(phase.sequences, **rates))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that defines a trial; two equal trials end with the same bits.
+
+    Attributes
+    ----------
+    task
+        The task, with its criterion.
+    net
+        The topology; with a `plateau`, the one that construction ends with.
+    learning_rate
+        What the truncated gradient is multiplied with.
+    seed
+        From it the initial weights and all sequences are drawn (`lstmbook.lanes.draws`).
+    max_sequences
+        The cap.
+    updates
+        When weights change, "every step" or at "sequence end".
+    scale
+        Initial weights are uniform in [-scale, scale].
+    cell_bias, input_gate_bias, output_gate_bias, output_bias
+        Initial biases; drawn like other weights if None.
+    plateau
+        If given, blocks are added one by one where the error stops decreasing.
+    start_blocks
+        The number of blocks before the first is added.
+    schedule
+        If given, learning rates that change with time, in place of `learning_rate`.
+    weights
+        Initial weights instead of drawn ones, shape (net.n_weights,).
+    dtype
+        "float32" or "float64".
+    """
+
+    task: Task
+    net: Topology
+    learning_rate: float
+    seed: int
+    max_sequences: int
+    updates: str = "every step"
+    scale: float = 0.2
+    cell_bias: Bias = None
+    input_gate_bias: Bias = None
+    output_gate_bias: Bias = None
+    output_bias: Bias = None
+    plateau: Plateau | None = None
+    start_blocks: int = 0
+    schedule: tuple[Rates, ...] = ()
+    weights: Array | None = field(default=None, compare=False)
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        as_number("learning_rate", self.learning_rate, above=0)
+        as_number("scale", self.scale, at_least=0)
+        as_count("seed", self.seed, at_most=2**64 - 1)
+        as_count("max_sequences", self.max_sequences, at_least=1)
+        as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
+        as_choice("updates", self.updates, UPDATES)
+        as_choice("dtype", self.dtype, DTYPES)
+        if self.weights is not None:
+            as_array("weights", self.weights, (self.net.n_weights,))
+        for name, theirs, ours in (
+            ("inputs", self.task.n_inputs, self.net.n_inputs),
+            ("outputs", self.task.n_outputs, self.net.n_outputs),
+        ):
+            if theirs != ours:
+                raise ValueError(f"task has {theirs} {name}; net has {ours}")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a trial ended.
+
+    Attributes
+    ----------
+    ending
+        "success", "cap" or "diverged".
+    sequences
+        Sequences until success as the criterion counts them; otherwise the number presented.
+    presented, steps
+        How many sequences, and time steps, the trial learned from.
+    errors, window
+        Mean loss of each full window of so many sequences. The window doubles when there would
+        be more than 128.
+    added_at
+        When blocks were added (sequences presented).
+    within
+        Milestones: tolerance to the first of 100 successive sequences with smaller errors.
+    accuracy
+        Milestones: share to the first sequence of the first window of 100 of which that share
+        was right.
+    weights
+        Final weights, shape (n_weights,), if they were asked for.
+    """
+
+    ending: str
+    sequences: int
+    presented: int
+    steps: int
+    errors: Array
+    window: int
+    added_at: tuple[int, ...]
+    within: dict[float, int]
+    accuracy: dict[float, int]
+    weights: Array | None = field(default=None, repr=False)
+
+    @property
+    def success(self) -> bool:
+        """Whether the criterion was met."""
+        return self.ending == "success"
+
+
+def initial_weights(trial: Trial) -> Weights:
+    """Return a trial's initial weights (of the whole network, if it is constructed in steps)."""
+    net = trial.net
+    if trial.weights is not None:
+        drawn = as_weights(net, np.array(trial.weights, dtype=np.float64))
+    else:
+        draws = fractions(stream_key(trial.seed, "weights"), net.n_weights)
+        drawn = as_weights(net, trial.scale * (2.0 * draws - 1.0))
+    for W, bias in (
+        (drawn.W_c, trial.cell_bias),
+        (drawn.W_in, trial.input_gate_bias),
+        (drawn.W_out, trial.output_gate_bias),
+        (drawn.W_k, trial.output_bias),
+    ):
+        if bias is not None:
+            W[:, -1] = bias
+    if trial.dtype == "float32":
+        drawn.flat[:] = drawn.flat.astype(np.float32)
+    return drawn
+
+
+def sequences(trial: Trial) -> Iterator[Sequence]:
+    """Yield the sequences that a trial presents, in order, for ever."""
+    stream = Stream(stream_key(trial.seed, "sequences"))
+    while True:
+        yield trial.task.sample(stream)
+
+
+def unsupported(trial: Trial) -> str | None:
+    """Return why the loop cannot run a trial (the reference can), or None if it can."""
+    task, criterion = trial.task, trial.task.criterion
+    if not trial.net.n_blocks:
+        return "net has no blocks"
+    if len(trial.schedule) > PHASES:
+        return f"its schedule has more than {PHASES} parts"
+    if trial.schedule and trial.plateau is not None:
+        return "with a schedule it neither adds blocks nor learns strings of sets"
+    form = getattr(task, "form", None)
+    if form is None:
+        return f"{type(task).__name__} has no form in lane code"
+    if form.strings:
+        if trial.schedule:
+            return "with a schedule it neither adds blocks nor learns strings of sets"
+        if not isinstance(criterion, AllRight) or criterion.is_right is not string_predicted:
+            return "the criterion is not that every string is predicted"
+        return None
+    if not isinstance(criterion, RunOfRight):
+        return "the criterion is not a run of right sequences"
+    if form.every_step and not _every_step(task) and criterion.steps == "every":
+        return "errors are injected at the last step only but judged at every step"
+    return None
+
+
+def _every_step(task: Any) -> bool:
+    """Return whether a task has an error at each step."""
+    return bool(task.form.every_step) and getattr(task, "errors", "every step") == "every step"
+
+
+def program_of(trial: Trial, lanes: int | None = None) -> Program:
+    """Return the loop that a trial needs.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    why = unsupported(trial)
+    if why is not None:
+        raise ValueError(f"trial cannot run in lanes: {why}")
+    task: Any = trial.task
+    form, net = task.form, trial.net
+    if lanes is None:
+        lanes = LANES[trial.dtype]
+    every_step = _every_step(task)
+    return Program(
+        LaneLSTM(
+            topology=replace(net, n_inputs=1) if form.symbolic else net,
+            symbolic=form.symbolic,
+            target=form.shows,
+            every_step=every_step,
+            at_end=every_step and trial.updates == "sequence end",
+            construct=trial.plateau is not None,
+            scheduled=bool(trial.schedule),
+            legal=form.strings,
+            dtype=trial.dtype,
+            lanes=as_count("lanes", lanes, at_least=1),
+        ),
+        form,
+    )
+
+
+def biases_of(trial: Trial) -> Array:
+    """Return the initial biases of hidden and output units, NaN where they are drawn."""
+    net = trial.net
+    parts = []
+    for name, bias, biased, count in (
+        ("cell_bias", trial.cell_bias, net.cell_biases, net.n_cells),
+        ("input_gate_bias", trial.input_gate_bias, net.input_gate_biases, net.n_input_gates),
+        ("output_gate_bias", trial.output_gate_bias, net.output_gate_biases, net.n_output_gates),
+        ("output_bias", trial.output_bias, net.output_biases, net.n_outputs),
+    ):
+        if bias is None:
+            parts.append(np.full(count, np.nan))
+            continue
+        if not biased:
+            raise ValueError(f"{name} is {bias!r}, but the topology has no such biases")
+        values = np.full(count, bias) if np.ndim(bias) == 0 else bias
+        parts.append(as_array(name, values, (count,)))
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Trials as the loop reads them: the arrays of `lstmbook.lanes.loop.Arrays` by name."""
+
+    program: Program
+    trials: list[Trial]
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the arrays that hold something before the loop begins."""
+        program, n = self.program, len(self.trials)
+        strings, firsts = _joined([trial.task for trial in self.trials])
+        filled: dict[str, Any] = {
+            "trials": program.trial.memory(n),
+            "settings": program.task.memory(n),
+            "strings": strings,
+            "biases": np.concatenate([biases_of(trial) for trial in self.trials]),
+        }
+        alphabets = sorted({trial.net.n_inputs for trial in self.trials})
+        places = [program.net.weight_places(n_inputs) for n_inputs in alphabets]
+        starts = np.cumsum([0, *map(len, places)])
+        filled["weights"] = np.concatenate(places).ravel()
+        given = [trial.weights for trial in self.trials if trial.weights is not None]
+        if given:
+            longest = max(map(len, given))
+            filled["given"] = np.concatenate([np.pad(w, (0, longest - len(w))) for w in given])
+        row = -1
+        for i, trial in enumerate(self.trials):
+            row += trial.weights is not None
+            numbers = _numbers(trial) | {
+                "given": row if trial.weights is not None else -1,
+                "n_weights": trial.net.n_weights,
+                "weights": int(starts[alphabets.index(trial.net.n_inputs)]),
+            }
+            block = view(program.trial, filled["trials"], i * program.trial.size)
+            _set(block, numbers)
+            task = view(program.task, filled["settings"], i * program.task.size)
+            _set(task, {name: getattr(trial.task, name) for name, _ in program.form.settings})
+            task.first_string = firsts[i]
+        return filled
+
+
+def _set(block: Block, numbers: dict[str, Any]) -> None:
+    for name, value in numbers.items():
+        block.values(name)[...] = value
+
+
+def _joined(tasks: list[Task]) -> tuple[Strings, list[int]]:
+    """Return the strings of all tasks end to end, and each task's first one."""
+    found: dict[int, int] = {}
+    parts: list[Strings] = []
+    starts, end = 0, 0
+    for task in tasks:
+        own = getattr(task, "strings", None)
+        if own is None or id(task) in found:
+            continue
+        found[id(task)] = starts
+        parts.append(own._replace(starts=own.starts[:-1] + end))
+        starts, end = starts + len(own.starts) - 1, end + len(own.codes)
+    if not parts:
+        return NO_STRINGS, [0] * len(tasks)
+    codes, begins, possible = (np.concatenate(each) for each in zip(*parts, strict=True))
+    more = np.zeros(CHUNK + 1, dtype=np.int64)  # steps ahead of a string's end are looked at too
+    return (
+        Strings(np.append(codes, more), np.append(begins, end), np.append(possible, more)),
+        [found[id(task)] for task in tasks],
+    )
+
+
+def _numbers(trial: Trial) -> dict[str, Any]:
+    """Return a trial's numbers by the names of `Program.trial`."""
+    task, criterion, rule = trial.task, trial.task.criterion, trial.plateau
+    rates = [[trial.learning_rate] * 3] * PHASES
+    if trial.schedule:
+        parts = [*trial.schedule, *[trial.schedule[-1]] * (PHASES - len(trial.schedule))]
+        rates = [[getattr(part, group) for group in GROUPS] for part in parts]
+    ends = np.cumsum([part.sequences for part in trial.schedule])[:-1]
+    numbers: dict[str, Any] = {
+        "key_weights": _signed(stream_key(trial.seed, "weights")),
+        "key_sequences": _signed(stream_key(trial.seed, "sequences")),
+        "cap": trial.max_sequences,
+        "n_inputs": trial.net.n_inputs,
+        "start_blocks": trial.net.n_blocks if rule is None else trial.start_blocks,
+        "scale": trial.scale,
+        "rates": rates,
+        "phase_end": [*ends, *[-1] * (PHASES - 1 - len(ends))],
+    }
+    if rule is not None:
+        numbers |= {"plateau_window": rule.window, "gain": rule.gain, "patience": rule.patience}
+    if isinstance(criterion, RunOfRight):
+        numbers |= {
+            "tolerance": criterion.tolerance,
+            "run": criterion.run,
+            "judge_last": criterion.steps == "last",
+            "counted_last": criterion.counted == "last",
+        }
+    if isinstance(task, EmbeddedReber):
+        numbers |= {"every": task.every, "n_strings": len(task.training) + len(task.test)}
+    return numbers
+
+
+def _signed(word: int) -> int:
+    """Return a 64-bit word's bits read as a signed number."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+class Loop:
+    """The memory of a loop with its queue of trials.
+
+    Parameters
+    ----------
+    program
+        The loop.
+    trials
+        Trials that it can run.
+    keep_weights
+        Whether results hold the final weights.
+    on_compile
+        Called with a line of text if the loop has yet to be compiled.
+    plain
+        Run the very sources in NumPy instead: slow, for reading and tests, without Numba.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        trials: list[Trial],
+        *,
+        keep_weights: bool = False,
+        on_compile: Callable[[str], None] | None = None,
+        plain: bool = False,
+    ) -> None:
+        self.program, self.trials = program, trials
+        n_inputs = max(trial.net.n_inputs for trial in trials)
+        filled = _Tables(program, trials).arrays()
+        if keep_weights:
+            self.n_final = max(trial.net.n_weights for trial in trials)
+            filled["final"] = np.zeros(len(trials) * self.n_final)
+        else:
+            self.n_final = 0
+        self.arrays: Arrays = program.arrays(len(trials), n_inputs, **filled)
+        self.queue = view(program.queue, self.arrays.queue, 0)
+        given = [len(trial.weights) for trial in trials if trial.weights is not None]
+        _set(self.queue, {
+            "end": len(trials),
+            "at_work": program.lanes,
+            "n_inputs": n_inputs,
+            "n_given": max(given, default=0),
+            "n_final": self.n_final,
+        })  # fmt: skip
+        self.handed_out = 0
+        if plain:
+            from lstmbook.lanes.loop import run
+
+            self.run: Callable[[int], int] = lambda budget: run(program, budget, self.arrays)
+        else:
+            from lstmbook.lanes.specialise import loop_of
+
+            self.run = loop_of(program, self.arrays, on_compile)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a trial is under way."""
+        return bool(self.queue.at_work > 0)
+
+    def advance(self, steps: int) -> int:
+        """Let all lanes take about so many steps; return how many they took."""
+        return self.run(steps)
+
+    def ended(self) -> Iterator[tuple[int, Result]]:
+        """Return the trials that have ended since this was last asked."""
+        while self.handed_out < self.queue.n_done:
+            trial = int(self.arrays.done[self.handed_out])
+            self.handed_out += 1
+            yield trial, self._result(trial)
+
+    def _result(self, trial: int) -> Result:
+        size, arrays = self.program.result.size, self.arrays
+        row = view(self.program.result, arrays.results, trial * size)
+        within = dict(zip(TOLERANCES, row.values("within").tolist(), strict=True))
+        accuracy = dict(zip(ACCURACIES, row.values("accuracy").tolist(), strict=True))
+        weights = None
+        if self.n_final:
+            first = trial * self.n_final
+            weights = arrays.final[first : first + self.trials[trial].net.n_weights].copy()
+        curve = arrays.curves[trial * WINDOW_SLOTS : (trial + 1) * WINDOW_SLOTS]
+        return Result(
+            ending=ENDINGS[int(row.ending)],
+            sequences=int(row.sequences),
+            presented=int(row.presented),
+            steps=int(row.steps),
+            errors=curve[: int(row.n_windows)].copy(),
+            window=int(row.window),
+            added_at=tuple(n for n in row.values("added").tolist() if n),
+            within={x: n for x, n in within.items() if n},
+            accuracy={x: n for x, n in accuracy.items() if n},
+            weights=weights,
+        )
+
+
+def run_trials(
+    trials: Iterable[Trial],
+    *,
+    lanes: int | None = None,
+    slice_seconds: float = 0.1,
+    keep_weights: bool = False,
+    on_compile: Callable[[str], None] | None = None,
+    plain: bool = False,
+) -> Iterator[tuple[int, Result]]:
+    """Run trials and yield (number of the trial, how it ended) as they end.
+
+    Between slices of time nothing is under way in compiled code: an interrupt takes effect
+    there, and whoever stops iterating stops the trials.
+
+    Parameters
+    ----------
+    lanes
+        Trials side by side, `LANES` unless given. The bits of a trial do not depend on it.
+    slice_seconds
+        How long compiled code runs at a stretch.
+    keep_weights
+        Whether results hold the final weights.
+    on_compile
+        Called with a line of text when a loop has to be compiled, and with an empty one when
+        it runs.
+    plain
+        Run the sources in NumPy, without compiling anything: slow.
+
+    Raises
+    ------
+    ValueError
+        If the loop cannot run a trial (see `unsupported`).
+    """
+    as_number("slice_seconds", slice_seconds, above=0)
+    groups: dict[Program, list[int]] = {}
+    everything = list(trials)
+    for i, trial in enumerate(everything):
+        groups.setdefault(program_of(trial, lanes), []).append(i)
+    for program, members in groups.items():
+        loop = Loop(
+            program,
+            [everything[i] for i in members],
+            keep_weights=keep_weights,
+            on_compile=on_compile,
+            plain=plain,
+        )
+        steps, tell = 1000, on_compile
+        while loop.at_work:
+            started = time.perf_counter()
+            loop.advance(steps)
+            took = time.perf_counter() - started
+            if tell is not None:
+                tell("")
+                tell = None
+            for member, result in loop.ended():
+                yield members[member], result
+            steps = int(np.clip(steps * slice_seconds / max(took, 1e-6), 100, 4 * steps))
