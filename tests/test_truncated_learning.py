@@ -6,8 +6,6 @@ that it is compiled once. With `truncated`, the fed-back activations y(t-1) pass
 at the net inputs of cells, input gates and output gates.
 """
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -50,117 +48,16 @@ from lstmbook.truncated_learning import (
     write_and_read,
 )
 
+from .jax_oracle import NAMES, Oracle
+
 INPUTS, BLOCKS, CELLS, OUTPUTS, STEPS = 3, 3, 5, 2, 7
-HIDDEN = CELLS + 2 * BLOCKS
-NAMES = ("g", "h", "identity", "logistic", "tanh")
 TOLERANCE = 1e-12  # float64 all through
 ORACLES = 1e-11  # where an output is saturated, the oracle's 1 - tanh^2 has fewer digits
 
 
-def choose(which, net):
-    half = jax.nn.sigmoid(net)
-    return jnp.stack([4 * half - 2, 2 * half - 1, net, half, jnp.tanh(net)])[which]
-
-
 @pytest.fixture(scope="module")
 def oracle():
-    """Compile the oracle in float64: (weights, settings) -> loss and its derivatives."""
-    with jax.enable_x64(True):
-
-        def error(weights, about):
-            def take(carry, now):
-                s, y = carry
-                x, target, counts = now
-                y = jnp.where(about["truncated"], jax.lax.stop_gradient(y), y)
-                source = jnp.concatenate([x, y, jnp.ones(1)])
-                y_in = jax.nn.sigmoid(weights["W_in"] @ source)
-                y_in = jnp.where(about["input_gates"], y_in, 1.0)
-                y_out = jax.nn.sigmoid(weights["W_out"] @ source)
-                y_out = jnp.where(about["output_gates"], y_out, 1.0)
-                leads = jnp.argmax(jnp.where(about["exists"], y_out, -1.0)) == jnp.arange(BLOCKS)
-                y_out = jnp.where(about["competition"] & ~leads, 0.0, y_out)
-                net_c = weights["W_c"] @ source
-                s = s + (about["member"] @ y_in) * choose(about["g"], net_c)
-                y_c = (about["member"] @ y_out) * choose(about["h"], s)
-                y_k = choose(about["f_k"], weights["W_k"] @ jnp.concatenate([y_c, x, jnp.ones(1)]))
-                e = jnp.where(counts, target - y_k, 0.0)
-                return (s, jnp.concatenate([y_c, y_in, y_out])), 0.5 * (e**2).sum()
-
-            begin = (jnp.zeros(CELLS), jnp.zeros(HIDDEN))
-            _, losses = jax.lax.scan(take, begin, (about["x"], about["target"], about["counts"]))
-            return losses.sum()
-
-        compiled = jax.jit(jax.value_and_grad(error))
-
-    def ask(net, weights, sequence, truncated):
-        with jax.enable_x64(True):
-            value, slopes = compiled(padded(net, weights), settings_of(net, sequence, truncated))
-            found = {group: np.asarray(slope) for group, slope in slopes.items()}
-        parts = [-found[group][places(net, group)].ravel() for group in net.shapes]
-        return float(value), np.concatenate(parts)
-
-    return ask
-
-
-def places(net, group):
-    """Where the entries of a weight matrix stand in the oracle's larger one (as `np.ix_`)."""
-    gates = list(range(net.n_blocks))
-    inputs = list(range(net.n_inputs))
-    cells = list(range(net.n_cells))
-    hidden = [INPUTS + i for i in cells]
-    if net.recurrent == "cells and gates":
-        hidden += [INPUTS + CELLS + i for i in gates if net.input_gates]
-        hidden += [INPUTS + CELLS + BLOCKS + i for i in gates if net.output_gates]
-    if net.recurrent == "none":
-        hidden = []
-    bias = [INPUTS + HIDDEN]
-    rows, columns = {
-        "W_c": (cells, inputs + hidden + bias * net.cell_biases),
-        "W_in": (gates * net.input_gates, inputs + hidden + bias * net.input_gate_biases),
-        "W_out": (gates * net.output_gates, inputs + hidden + bias * net.output_gate_biases),
-        "W_k": (
-            list(range(net.n_outputs)),
-            cells
-            + [CELLS + i for i in inputs if net.shortcuts]
-            + [CELLS + INPUTS] * net.output_biases,
-        ),
-    }[group]
-    return np.ix_(np.array(rows, dtype=int), np.array(columns, dtype=int))
-
-
-def padded(net, weights):
-    shapes = {
-        "W_c": (CELLS, INPUTS + HIDDEN + 1),
-        "W_in": (BLOCKS, INPUTS + HIDDEN + 1),
-        "W_out": (BLOCKS, INPUTS + HIDDEN + 1),
-        "W_k": (OUTPUTS, CELLS + INPUTS + 1),
-    }
-    larger = {group: np.zeros(shape) for group, shape in shapes.items()}
-    for group in larger:
-        larger[group][places(net, group)] = getattr(weights, group)
-    return larger
-
-
-def settings_of(net, sequence, truncated):
-    T, n = len(sequence), net.n_outputs
-    member = np.zeros((CELLS, BLOCKS))
-    member[np.arange(net.n_cells), np.repeat(np.arange(net.n_blocks), net.blocks)] = 1
-    about = {
-        "x": np.zeros((STEPS, INPUTS)),
-        "target": np.zeros((STEPS, OUTPUTS)),
-        "counts": np.zeros((STEPS, OUTPUTS), bool),
-        "member": member,
-        "exists": np.arange(BLOCKS) < net.n_blocks,
-        "input_gates": np.array(net.input_gates),
-        "output_gates": np.array(net.output_gates),
-        "competition": np.array(net.competition != "none"),
-        "truncated": np.array(truncated),
-        **{each: np.array(NAMES.index(getattr(net, each))) for each in ("g", "h", "f_k")},
-    }
-    about["x"][:T, : net.n_inputs] = sequence.x
-    about["target"][:T, :n] = np.nan_to_num(sequence.targets)
-    about["counts"][:T, :n] = sequence.mask[:, None]
-    return about
+    return Oracle(INPUTS, BLOCKS, CELLS, OUTPUTS, STEPS).ask
 
 
 @st.composite

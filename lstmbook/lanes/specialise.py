@@ -121,6 +121,28 @@ def addresses_of(arrays: Any) -> list[int]:
     return found
 
 
+def compile_function(function: Any, constants: Any, arrays: Any) -> Callable[[], None]:
+    """Return a lane function ``function(constants, arrays)``, compiled and kept nowhere.
+
+    Parameters
+    ----------
+    arrays
+        A named tuple of flat arrays that live as long as the function is used.
+    """
+    from lstmbook.lanes import vector
+    from lstmbook.lanes.machine import numba
+
+    part, kinds = vector.compiled(function), Kinds(kinds_of(arrays))
+    addresses = np.array(addresses_of(arrays), dtype=np.int64)
+    arrays_at: Any = vector.arrays_at
+
+    def entry(table: Any) -> None:
+        part(constants, arrays_at(kinds, table))
+
+    run = numba.njit(error_model="numpy")(entry)
+    return lambda: run(addresses)
+
+
 @cache
 def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...]) -> Any:
     from lstmbook.lanes import loop
