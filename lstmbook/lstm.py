@@ -36,10 +36,14 @@ import numpy as np
 from lstmbook import memory_cell
 from lstmbook.sequences import BoolArray, IntArray, Sequence, as_choice
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number, as_switch
 
 RECURRENT = ("none", "cells", "cells and gates")
 COMPETITION = ("none", "winner takes all")
+SWITCHES = (
+    "input_gates", "output_gates", "shortcuts", "cell_biases", "input_gate_biases",
+    "output_gate_biases", "output_biases",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ class Topology:
         as_count("n_outputs", self.n_outputs, at_least=1)
         sizes = tuple(as_count(f"blocks[{i}]", n, at_least=1) for i, n in enumerate(self.blocks))
         object.__setattr__(self, "blocks", sizes)
+        for name in SWITCHES:
+            object.__setattr__(self, name, as_switch(name, getattr(self, name)))
         as_choice("recurrent", self.recurrent, RECURRENT)
         as_choice("competition", self.competition, COMPETITION)
         for name in ("g", "h", "f_k"):
@@ -347,7 +353,13 @@ def step(net: Topology, weights: Weights, before: State, x: Array) -> Moment:
         The state of the step before.
     x
         The input vector, shape (n_inputs,).
+
+    Raises
+    ------
+    ValueError
+        If `x` or the state has another shape than the topology's.
     """
+    _check_shapes(net, before, x)
     source = np.concatenate([x, before.y, _ONE])
     net_c = _net(weights.W_c, source)
     net_in = _net(weights.W_in, source)
@@ -379,6 +391,16 @@ def step(net: Topology, weights: Weights, before: State, x: Array) -> Moment:
     )
 
 
+def _check_shapes(net: Topology, before: State, x: Array) -> None:
+    for name, array, n in (
+        ("x", x, net.n_inputs),
+        ("before.s", before.s, net.n_cells),
+        ("before.y", before.y, net.n_recurrent),
+    ):
+        if np.shape(array) != (n,):
+            raise ValueError(f"{name} has shape {np.shape(array)}; it must have shape {(n,)}")
+
+
 def _hidden_sources(net: Topology, y_c: Array, y_in: Array, y_out: Array) -> Array:
     """Return the activations that feed back: none, the cells', or also those of real gates."""
     if net.recurrent == "none":
@@ -392,8 +414,8 @@ def _hidden_sources(net: Topology, y_c: Array, y_in: Array, y_out: Array) -> Arr
 class Trace:
     """Everything the network did over T steps: `Moment`'s arrays with time as first axis.
 
-    Row t belongs to step t; row 0 is the start, where `s`, `y_c` and `y` are as given and all
-    else is NaN (`won` False).
+    Row t belongs to step t; row 0 is the start, where `s` and `y` are as given, `y_c` is 0 and
+    all else is NaN (`won` False).
     """
 
     source: Array

@@ -34,7 +34,7 @@ from lstmbook.memory_cell import BlockTrace, run_block
 from lstmbook.recurrent_network import Cost
 from lstmbook.sequences import BoolArray, Sequence, as_choice, errors, loss
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number, as_switch
 
 UPDATES = ("every step", "sequence end")
 GRADIENTS = ("truncated", "full")
@@ -417,6 +417,7 @@ class LSTM:
         self.learning_rate = as_number("learning_rate", self.learning_rate, above=0)
         as_choice("updates", self.updates, UPDATES)
         as_choice("gradient", self.gradient, GRADIENTS)
+        self.reset = as_switch("reset", self.reset)
         if self.gradient == "full" and (self.updates != "sequence end" or not self.reset):
             raise ValueError(
                 f"gradient is 'full' with updates {self.updates!r} and reset {self.reset}; "

@@ -115,6 +115,19 @@ def as_number(
     return number
 
 
+def as_switch(name: str, value: Any) -> bool:
+    """Return `value` as a bool.
+
+    Raises
+    ------
+    TypeError
+        If it is anything but True or False.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; it must be True or False")
+    return bool(value)
+
+
 def as_count(name: str, value: Any, *, at_least: int = 0, at_most: int | None = None) -> int:
     """Return `value` as an int inside the stated range.
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from lstmbook.lstm import (
     COMPETITION,
     RECURRENT,
+    SWITCHES,
+    State,
     Topology,
     Trace,
     as_weights,
@@ -217,3 +219,18 @@ def test_impossible_choices_are_named():
             initial_weights(net, np.random.default_rng(0)),
             Sequence(np.zeros(2, dtype=int), np.zeros((2, 1)), np.ones(2, bool), 5),
         )
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_a_switch_is_true_or_false(name):
+    with pytest.raises(TypeError, match=f"{name} is 'no'; it must be True or False"):
+        Topology(2, 2, (1,), **{name: "no"})
+
+
+def test_a_step_with_arrays_of_other_shapes_is_refused():
+    net = Topology(3, 2, (1, 1))
+    weights, before = initial_weights(net, np.random.default_rng(0)), start(net)
+    with pytest.raises(ValueError, match=r"x has shape \(5,\); it must have shape \(3,\)"):
+        step(net, weights, before, np.zeros(5))
+    with pytest.raises(ValueError, match=r"before.s has shape \(1,\)"):
+        step(net, weights, State(before.s[:1], before.y), np.zeros(3))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstmbook.validation import as_array, as_count, as_number, as_numbers
+from lstmbook.validation import as_array, as_count, as_number, as_numbers, as_switch
 
 
 def test_array_becomes_float64():
@@ -89,3 +89,11 @@ def test_count_errors(value, problem, message):
 
 def test_counts_of_numpy_become_int():
     assert type(as_count("n", np.int64(4))) is int
+
+
+@pytest.mark.parametrize("value", ["no", 1, 0, None, [], np.array([True])])
+def test_what_is_no_switch_is_named(value):
+    with pytest.raises(TypeError, match=r"reset is .*; it must be True or False"):
+        as_switch("reset", value)
+    for good in (True, False, np.True_):
+        assert as_switch("reset", good) is bool(good)

@@ -18,7 +18,7 @@ from lstmbook.protocols import Learner, Task
 from lstmbook.sequences import as_choice
 from lstmbook.tasks.reber import EmbeddedReber
 from lstmbook.truncated_learning import LSTM, UPDATES
-from lstmbook.validation import as_count, as_number
+from lstmbook.validation import as_count, as_number, as_switch
 
 SCHEDULES = ("none", "thesis")
 
@@ -112,6 +112,7 @@ class LSTMRecipe:
         as_number("scale", self.scale, at_least=0)
         as_choice("updates", self.updates, UPDATES)
         as_choice("schedule", self.schedule, SCHEDULES)
+        as_switch("reset", self.reset)
         as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
         if self.plateau is not None:
             self._check_construction()

@@ -11,8 +11,10 @@ how many run beside it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from types import FunctionType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -188,6 +190,22 @@ def described(value: Any) -> str:
         return f"{type(value).__name__}({', '.join(parts)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(described, value))})"
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, FunctionType):
+        code = hashlib.sha256(repr(sorted(_codes(value, {}).items())).encode()).hexdigest()
+        return f"{value.__module__}.{value.__qualname__} {code[:16]}"
     return repr(value)
+
+
+def _codes(function: FunctionType, found: dict[str, Any]) -> dict[str, Any]:
+    """Return what a lane function does and what it calls does, by name."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    if name in found:
+        return found
+    code = function.__code__
+    used = {each: function.__globals__.get(each) for each in code.co_names}
+    numbers = {each: value for each, value in used.items() if isinstance(value, int | float)}
+    found[name] = (code.co_code, code.co_consts, code.co_names, sorted(numbers.items()))
+    for each in used.values():
+        if isinstance(each, FunctionType) and "lane" in each.__dict__:
+            _codes(each, found)
+    return found

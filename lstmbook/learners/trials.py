@@ -147,6 +147,16 @@ class Trial:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        for name, value, wanted in (
+            ("task", self.task, Task),
+            ("net", self.net, Topology),
+            ("plateau", self.plateau, Plateau | None),
+        ):
+            if not isinstance(value, wanted):
+                raise TypeError(f"{name} is {value!r}; it must be {_words(wanted)}")
+        for i, part in enumerate(self.schedule):
+            if not isinstance(part, Rates):
+                raise TypeError(f"schedule[{i}] is {part!r}; it must be a Rates")
         as_number("learning_rate", self.learning_rate, above=0)
         as_number("scale", self.scale, at_least=0)
         as_count("seed", self.seed, at_most=2**64 - 1)
@@ -205,6 +215,10 @@ class Result:
     def success(self) -> bool:
         """Whether the criterion was met."""
         return self.ending == "success"
+
+
+def _words(wanted: Any) -> str:
+    return "a Plateau or None" if wanted == Plateau | None else f"a {wanted.__name__}"
 
 
 def initial_weights(trial: Trial) -> Weights:

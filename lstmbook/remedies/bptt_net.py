@@ -30,7 +30,7 @@ from lstmbook.remedies.layered_net import (
 )
 from lstmbook.sequences import Sequence, as_choice
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_count, as_number
+from lstmbook.validation import Array, as_count, as_number, as_switch
 
 
 def bptt_gradient(net: LayeredNet, weights: Array, sequence: Sequence) -> Array:
@@ -123,6 +123,7 @@ class BPTTNet:
         self.weights = as_weights(self.net, self.weights)
         self.learning_rate = as_number("learning_rate", self.learning_rate, above=0)
         as_choice("updates", self.updates, UPDATES)
+        self.reset = as_switch("reset", self.reset)
         if self.depth is not None:
             as_count("depth", self.depth)
             if self.updates == "sequence end":

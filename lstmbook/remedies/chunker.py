@@ -28,7 +28,7 @@ from lstmbook.remedies.layered_net import (
     step,
 )
 from lstmbook.sequences import Sequence, as_choice
-from lstmbook.validation import Array, as_count, as_number
+from lstmbook.validation import Array, as_count, as_number, as_switch
 
 IMITATED = ("hidden", "hidden and outputs")
 
@@ -106,6 +106,7 @@ class Chunker:
     def __post_init__(self) -> None:
         self.threshold = as_number("threshold", self.threshold, above=0)
         as_choice("imitated", self.imitated, IMITATED)
+        self.reset = as_switch("reset", self.reset)
         a, c = self.automatizer.net, self.chunker.net
         state = c.hidden + (c.n_outputs if self.imitated == "hidden and outputs" else 0)
         if c.n_inputs != a.n_inputs or c.n_outputs != c.n_inputs:

@@ -28,7 +28,7 @@ from lstmbook.remedies.layered_net import (
 )
 from lstmbook.sequences import Sequence
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_number
+from lstmbook.validation import Array, as_number, as_switch
 
 
 def step_gradient(net: LayeredNet, W_k: Array, now: Moment, e: Array) -> tuple[Array, Array]:
@@ -86,6 +86,7 @@ class ElmanNet:
         self.weights = as_weights(self.net, self.weights)
         self.learning_rate = as_number("learning_rate", self.learning_rate, above=0)
         self.momentum = as_number("momentum", self.momentum, at_least=0, below=1)
+        self.reset = as_switch("reset", self.reset)
         self.y, self.change = start(self.net), np.zeros(self.net.n_weights)
 
     def learn(self, sequence: Sequence) -> Array:

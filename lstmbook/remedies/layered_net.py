@@ -15,7 +15,7 @@ import numpy as np
 from lstmbook.protocols import Task
 from lstmbook.sequences import Sequence, as_choice
 from lstmbook.squashing import SQUASHINGS, squashing
-from lstmbook.validation import Array, as_array, as_count, as_number
+from lstmbook.validation import Array, as_array, as_count, as_number, as_switch
 
 RECURRENT = ("hidden", "all")
 UPDATES = ("every step", "sequence end")
@@ -59,6 +59,8 @@ class LayeredNet:
     def __post_init__(self) -> None:
         as_count("n_inputs", self.n_inputs, at_least=1)
         as_count("n_outputs", self.n_outputs, at_least=1)
+        for name in ("shortcuts", "hidden_biases", "output_biases"):
+            as_switch(name, getattr(self, name))
         as_choice("recurrent", self.recurrent, RECURRENT)
         as_choice("f", self.f, tuple(SQUASHINGS))
         as_count("hidden", self.hidden, at_least=1 if self.recurrent == "hidden" else 0)

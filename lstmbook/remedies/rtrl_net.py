@@ -30,7 +30,7 @@ from lstmbook.remedies.layered_net import (
 )
 from lstmbook.sequences import Sequence, as_choice
 from lstmbook.squashing import squashing
-from lstmbook.validation import Array, as_number
+from lstmbook.validation import Array, as_number, as_switch
 
 
 def no_partials(net: LayeredNet) -> Array:
@@ -117,6 +117,7 @@ class RTRLNet:
         self.weights = as_weights(self.net, self.weights)
         self.learning_rate = as_number("learning_rate", self.learning_rate, above=0)
         as_choice("updates", self.updates, UPDATES)
+        self.reset = as_switch("reset", self.reset)
         self.y, self.p = start(self.net), no_partials(self.net)
 
     def learn(self, sequence: Sequence) -> Array:

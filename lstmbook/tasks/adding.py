@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -81,7 +81,6 @@ class Adding:
         draws_a_step=1,
         shows="value",
     )
-    sweep: ClassVar[tuple[int, ...]] = (20, 50, 100, 200, 500, 1000)
 
     def __post_init__(self) -> None:
         as_count("T", self.T, at_least=20)
@@ -95,6 +94,11 @@ class Adding:
     def n_outputs(self) -> int:
         """The number of outputs, 1."""
         return 1
+
+    @classmethod
+    def sweep(cls) -> tuple[Self, ...]:
+        """Return the task at growing lags; NC has 100, 500 and 1000."""
+        return tuple(cls(T) for T in (20, 50, 100, 200, 500, 1000))
 
     @property
     def lag(self) -> int:

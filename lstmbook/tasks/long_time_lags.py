@@ -7,7 +7,7 @@ TR is the 1995 report, section 4.1; NC the 1997 paper, experiment 2.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.validation import as_count, as_number
 
 ERRORS = ("every step", "last step")
+
+LAGS = (4, 10, 20, 50, 100, 200, 500, 1000)
+"""The delays of a sweep: TR's, and some between."""
 
 
 def prediction_alphabet(p: int) -> Alphabet:
@@ -177,7 +180,11 @@ class TwoSequences(_FirstIsLast):
         plan=("kept",),
         every_step=True,
     )
-    sweep: ClassVar[tuple[int, ...]] = (4, 10, 20, 50, 100, 200, 500)
+
+    @classmethod
+    def sweep(cls) -> tuple[Self, ...]:
+        """Return the task at growing delays."""
+        return tuple(cls(p) for p in LAGS)
 
     def __post_init__(self) -> None:
         as_count("p", self.p, at_least=1)
@@ -216,7 +223,11 @@ class RandomMiddle(_FirstIsLast):
         draws_a_step=1,
         every_step=True,
     )
-    sweep: ClassVar[tuple[int, ...]] = (4, 10, 20, 50, 100, 200, 500)
+
+    @classmethod
+    def sweep(cls) -> tuple[Self, ...]:
+        """Return the task at growing delays."""
+        return tuple(cls(p) for p in LAGS)
 
     def __post_init__(self) -> None:
         as_count("p", self.p, at_least=2)
@@ -263,7 +274,6 @@ class RandomDistractors:
         plan=("kept",),
         draws_a_step=1,
     )
-    sweep: ClassVar[tuple[int, ...]] = (5, 10, 20, 50, 100, 200, 500, 1000)
 
     def __post_init__(self) -> None:
         as_count("q", self.q, at_least=1)
@@ -284,6 +294,11 @@ class RandomDistractors:
     def n_outputs(self) -> int:
         """The number of outputs: one for x, one for y."""
         return 2
+
+    @classmethod
+    def sweep(cls) -> tuple[Self, ...]:
+        """Return the task at growing lags, with as many distractor symbols as TR has mostly."""
+        return tuple(cls(q, q) for q in LAGS)
 
     @property
     def lag(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -199,7 +199,7 @@ class EmbeddedReber:
     @classmethod
     def draw(
         cls, rng: np.random.Generator, n_training: int = 256, n_test: int = 256, every: int = 256
-    ) -> EmbeddedReber:
+    ) -> Self:
         """Draw the sets: training strings independent, test strings none of the training ones.
 
         TR: "256 training strings and 256 separate test strings"; a string may occur more than
@@ -219,6 +219,16 @@ class EmbeddedReber:
             test=Batch.of(prediction_sequence(string) for string in test),
             every=every,
         )
+
+    @classmethod
+    def sweep(cls) -> tuple[Self, ...]:
+        """Return the task, once: the grammar sets the lag."""
+        return (cls.draw(np.random.default_rng(0)),)
+
+    @property
+    def lag(self) -> int:
+        """The least number of steps from the second symbol to the prediction that needs it."""
+        return min(map(len, self.training)) - 2
 
     @property
     def alphabet(self) -> Alphabet:

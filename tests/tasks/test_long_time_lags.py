@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lstmbook.protocols import Task
 from lstmbook.sequences import loss
+from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 
@@ -154,3 +155,15 @@ def test_impossible_parameters_are_named():
         RandomMiddle(p=1)
     with pytest.raises(ValueError, match="stop is 0"):
         RandomDistractors(stop=0.0)
+
+
+@pytest.mark.parametrize("kind", [TwoSequences, RandomMiddle, RandomDistractors, Adding])
+def test_a_sweep_goes_to_longer_lags(kind):
+    tasks = kind.sweep()
+    assert len(tasks) >= 6
+    assert all(isinstance(each, kind) for each in tasks)
+    lags = [each.lag for each in tasks]
+    assert lags == sorted(set(lags))
+    for each in tasks[:3]:
+        sequences = [each.sample(np.random.default_rng(seed)) for seed in range(20)]
+        assert min(len(one) for one in sequences) >= each.lag

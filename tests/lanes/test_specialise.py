@@ -1,0 +1,140 @@
+"""What is compiled: once for each program, anew when anything that it is made of changes."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lstmbook.lanes import specialise
+from lstmbook.lanes.blocks import whole
+from lstmbook.lanes.form import Form
+from lstmbook.lanes.words import described
+from lstmbook.learners.trials import Loop, Trial, program_of, run_trials
+from lstmbook.lstm import Topology
+from lstmbook.tasks import long_time_lags as lags
+from lstmbook.tasks.adding import Adding
+from lstmbook.tasks.criteria import RunOfRight
+
+from .own_task import Echo
+
+TASK = lags.RandomDistractors(q=6, p=4, criterion=RunOfRight(0.3, 20))
+BASE = Trial(TASK, Topology(8, 2, (1,)), 0.5, seed=0, max_sequences=60)
+RUN = """
+import sys, hashlib
+from tests.lanes.test_specialise import trials, run_trials
+found = hashlib.sha256()
+for kind in ("symbols", "wide", "numbers"):
+    results = dict(run_trials(trials(kind), lanes=4, keep_weights=True))
+    for i in sorted(results):
+        found.update(results[i].weights.tobytes() + results[i].errors.tobytes())
+print(found.hexdigest())
+"""
+
+
+def trials(kind):
+    if kind == "symbols":
+        return [replace(BASE, seed=s, dtype=d) for s in range(5) for d in ("float32", "float64")]
+    if kind == "wide":
+        task = lags.TwoSequences(p=17, criterion=RunOfRight(0.3, 20))
+        net = Topology(18, 18, (1,), shortcuts=True, g="tanh")
+        return [Trial(task, net, 0.3, seed=s, max_sequences=40, dtype="float32") for s in range(5)]
+    net = Topology(2, 1, (2,), cell_biases=True)
+    return [Trial(Adding(T=20), net, 0.3, seed=s, max_sequences=40) for s in range(5)]
+
+
+def digest(**environment):
+    done = subprocess.run(
+        [sys.executable, "-c", RUN],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_bits_do_not_depend_on_the_instruction_set(tmp_path):
+    """Fused multiply-adds in software, and vectors of 128 bits, give what this processor does."""
+    here = digest(LSTMBOOK_CACHE=str(tmp_path / "here"))
+    features = {"none": "", "avx2 and fma": "+avx2,+fma"}
+    for name, each in features.items():
+        plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": each}
+        assert digest(LSTMBOOK_CACHE=str(tmp_path / name), **plain) == here, name
+
+
+def test_a_program_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("LSTMBOOK_CACHE", str(tmp_path))
+    told = []
+    program = program_of(BASE, 3)
+    assert not specialise.is_compiled(program)
+    list(run_trials([BASE], lanes=3, on_compile=told.append))
+    assert told[0].startswith("compiling the trial loop")
+    assert specialise.is_compiled(program)
+    list(run_trials([BASE], lanes=3, on_compile=told.append))
+    assert told[1:] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "float32"},
+        {"net": Topology(8, 2, (1, 1))},
+        {"net": Topology(8, 2, (1,), g="tanh")},
+        {"schedule": ()},
+    ],
+)
+def test_what_is_compiled_is_known_by_all_that_it_is_made_of(change):
+    same, other = program_of(BASE, 4), program_of(replace(BASE, **change), 4)
+    assert (described(same) == described(other)) == (change == {"schedule": ()})
+
+
+def test_settings_that_are_not_compiled_in_share_a_loop():
+    others = [
+        replace(BASE, seed=5, learning_rate=0.1, max_sequences=7, scale=1.0),
+        replace(BASE, task=replace(TASK, q=60, p=9), net=Topology(13, 2, (1,))),
+        replace(BASE, task=replace(TASK, criterion=RunOfRight(0.1, 7, counted="last"))),
+    ]
+    assert {program_of(each) for each in others} == {program_of(BASE)}
+
+
+def test_another_body_of_a_tasks_function_is_another_program():
+    def changed(text):
+        names = {}
+        exec(
+            "from lstmbook.lanes.words import lane, below, word\n"
+            "LIMIT = 4\n"
+            "@lane\ndef helper(x):\n    return x + 1\n"
+            "@lane\ndef begin(task, strings, key, counter, plan):\n"
+            f"    plan.length = {text}\n    return counter\n",
+            names,
+        )
+        return Form(begin=names["begin"], target=lags.kept_symbol, settings=(("q", whole()),))
+
+    texts = ("5", "6", "helper(5)", "LIMIT", "below(5, 6)")
+    assert len({described(changed(text)) for text in texts}) == len(texts)
+    assert described(changed("5")) == described(changed("5"))
+
+
+def test_a_readers_own_task_runs_compiled_and_in_numpy():
+    task = Echo(3)
+    trial = Trial(task, Topology(2, 2, (1,), output_biases=True), 0.5, seed=2, max_sequences=300)
+    (_, compiled), *_ = run_trials([trial], lanes=2, keep_weights=True)
+    (_, plain), *_ = run_trials([trial], lanes=2, keep_weights=True, plain=True)
+    assert (compiled.ending, compiled.sequences) == (plain.ending, plain.sequences)
+    np.testing.assert_allclose(compiled.weights, plain.weights, rtol=0, atol=1e-9)
+
+
+def test_a_loop_holds_what_it_points_to():
+    """The compiled loop knows addresses only; what they point to lives as long as the loop."""
+    loops = [Loop(program_of(BASE, 2), [replace(BASE, seed=s)] * 3) for s in range(6)]
+    while any(loop.at_work for loop in loops):
+        for loop in loops:
+            loop.advance(50)
+    for loop in loops:
+        results = [result for _, result in loop.ended()]
+        assert len(results) == 3
+        assert len({(each.sequences, each.errors.tobytes()) for each in results}) == 1
