@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from lstmbook.experiments.source_code import function_of, methods_of, source_of
+from lstmbook.lanes.form import Form
 
 
 def plain(value: Any, name: str = "value") -> Any:
@@ -82,10 +83,14 @@ def _number(value: float, name: str) -> float | str:
 
 def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     made = type(value)
-    written = {"is": made.__name__}
+    written: dict[str, Any] = {"is": made.__name__}
     ours = made.__module__.partition(".")[0] == __name__.partition(".")[0]
     if not ours and any(methods_of(each) for each in made.__mro__):
         written["source"] = _digest(made, name, above)
+    form = getattr(made, "form", None)
+    if not ours and isinstance(form, Form):  # a task's functions stand beside its class
+        functions = (form.begin, form.symbol, form.inputs, form.target)
+        written["form"] = [_code(each, f"{name}.form", above) for each in functions]
     for each in fields(value):
         part = getattr(value, each.name)
         if each.metadata.get("written") == "name":

@@ -18,7 +18,18 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import distributed
 
-GUIDE = Path(__file__).parents[2] / "docs" / "experiments.md"
+ROOT = Path(__file__).parents[2]
+GUIDE, ARCHITECTURE = ROOT / "docs" / "experiments.md", ROOT / "ARCHITECTURE.md"
+IMPORTS = """
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from lstmbook.protocols import Baseline, Criterion
+from lstmbook.tasks.criteria import RunOfRight
+"""
+"""What a module of tasks begins with, beside what ARCHITECTURE.md shows."""
 
 
 def test_what_is_used_most_can_be_imported_from_the_front():
@@ -64,7 +75,7 @@ class Cells:
 
 def test_the_code_of_the_guide_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    learner, changed, cluster = blocks()
+    learner, changed, own_task, cluster = blocks()
     cells = Cells()
     text = cells.run(learner, "<guide 1>").text()
     assert "table2/q50-p50" in text
@@ -74,7 +85,14 @@ def test_the_code_of_the_guide_runs(monkeypatch, tmp_path):
     text = cells.run(changed, "<guide 2>").text()
     for change in ("q 60", "learning_rate 0.02", "tolerance 0.15"):
         assert change in text
+    task = ARCHITECTURE.read_text(encoding="utf-8").split("### A new task")[1]
+    task = re.search(r"^```python\n(.*?)^```$", task, re.M | re.S)[1]
+    (tmp_path / "my_tasks.py").write_text(f"{IMPORTS}\n{task}", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    records = cells.run(own_task, "<guide 3>")
+    assert {each.engine for each in records} == {"lanes 1"}
+    assert all(each.ending == "success" for each in records)
     with ThreadPoolExecutor(2) as threads:
         client = SimpleNamespace(get_executor=lambda: threads)
         monkeypatch.setattr(distributed, "Client", lambda address: client)
-        assert len(cells.run(cluster, "<guide 3>")) == 20
+        assert len(cells.run(cluster, "<guide 4>")) == 20

@@ -8,6 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lstmbook.experiments.designs import Design
+from lstmbook.experiments.recipes import LSTMRecipe
+from lstmbook.experiments.runner import run
+from lstmbook.experiments.store import Store
+from lstmbook.experiments.trials import LANES, trial_of
 from lstmbook.lanes import specialise
 from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.form import Form
@@ -138,3 +143,16 @@ def test_a_loop_holds_what_it_points_to():
         results = [result for _, result in loop.ended()]
         assert len(results) == 3
         assert len({(each.sequences, each.errors.tobytes()) for each in results}) == 1
+
+
+def test_a_design_of_a_readers_own_task_runs_in_lanes_and_is_stored(tmp_path):
+    net = Topology(2, 2, (1,), output_biases=True)
+    design = Design("own/echo", Echo(3), LSTMRecipe(net, 0.5), max_sequences=400)
+    with Store(tmp_path / "s.sqlite") as store:
+        records = run(design, 4, jobs=1, store=store)
+        again = run(design, 4, jobs=1, store=store)
+    assert {each.engine for each in records} == {LANES}
+    assert again == records
+    assert "tests.lanes.own_task.begin source" in design.options
+    ((_, alone),) = run_trials([trial_of(design, 2, "float64")])
+    assert (records[2].ending, records[2].sequences) == (alone.ending, alone.sequences)
