@@ -1,7 +1,7 @@
 """The same work by other libraries: seconds of one core for a step of one trial.
 
-``python benchmarks/peers.py torch`` prints one peer's numbers as JSON (so that a peer may live in
-an environment of its own).
+``python benchmarks/peers.py torch float32`` prints one peer's numbers as JSON (so that a peer may
+live in an environment of its own).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ os.environ.setdefault(
 P = 100
 CELLS = 2
 TRIALS = 32
-"""Trials, or sequences of one net, side by side: as many as the engine has lanes."""
+"""Trials, or sequences of one net, side by side: as many as there are lanes."""
 
 
 def best_of(work: Callable[[], object], steps: float, repeats: int) -> float:
@@ -43,11 +43,12 @@ def best_of(work: Callable[[], object], steps: float, repeats: int) -> float:
     return best / steps
 
 
-def torch_peer(n_inputs: int, T: int) -> dict[str, float]:
+def torch_peer(n_inputs: int, T: int, dtype: str) -> dict[str, float]:
     """PyTorch's nn.LSTM on the CPU: one sequence at a time, and batches of 32 (of one net)."""
     import torch
 
     torch.set_num_threads(1)
+    torch.set_default_dtype(getattr(torch, dtype))
     found = {}
     for batch in (1, TRIALS):
         lstm = torch.nn.LSTM(n_inputs, CELLS, batch_first=True)
@@ -56,7 +57,8 @@ def torch_peer(n_inputs: int, T: int) -> dict[str, float]:
         if n_inputs == 2:
             x = torch.rand(batch, T, 2)
         else:
-            x = torch.nn.functional.one_hot(torch.randint(P, (batch, T)), n_inputs).float()
+            x = torch.nn.functional.one_hot(torch.randint(P, (batch, T)), n_inputs)
+            x = x.to(torch.get_default_dtype())
         target = torch.tensor([[1.0, 0.0]]).expand(batch, 2)
 
         def work(x=x, target=target, lstm=lstm, out=out, learn=learn) -> None:
@@ -70,12 +72,15 @@ def torch_peer(n_inputs: int, T: int) -> dict[str, float]:
     return found
 
 
-def jax_peer(n_inputs: int, T: int) -> dict[str, float]:
+def jax_peer(n_inputs: int, T: int, dtype: str) -> dict[str, float]:
     """JAX: a scan over time, alone and vmapped over 32 trials with their own weights.
 
     The papers' net; gradients by differentiation, once truncated as the papers do (with
     stop_gradient) and once full. What inputs contribute is looked up before the scan.
     """
+    import jax
+
+    jax.config.update("jax_enable_x64", dtype == "float64")
     found = {}
     for rule in ("truncated", "full"):
         for trials in (1, TRIALS):
@@ -162,12 +167,13 @@ PEERS = {"torch": torch_peer, "jax": jax_peer}
 
 
 if __name__ == "__main__":
-    peer = PEERS[sys.argv[1]]
+    library, dtype = sys.argv[1:]
     rows = []
     for kind, n_inputs in (("one-hot", P + 4), ("dense", 2)):
         for T in (100, 1000):
-            for name, seconds in peer(n_inputs, T).items():
-                rows.append({"peer": name, "input": kind, "T": T, "seconds": seconds})
-    module = __import__(sys.argv[1])
-    by_trials = jax_by_trials() if sys.argv[1] == "jax" else []
+            for name, seconds in PEERS[library](n_inputs, T, dtype).items():
+                row = {"peer": name, "dtype": dtype, "input": kind, "T": T, "seconds": seconds}
+                rows.append(row)
+    module = __import__(library)
+    by_trials = jax_by_trials() if sys.argv[1:] == ["jax", "float32"] else []
     print(json.dumps({"version": module.__version__, "rows": rows, "by_trials": by_trials}))

@@ -1,7 +1,7 @@
-"""The engine against its peers and against this core's arithmetic, measured side by side.
+"""The lanes against the written engine, their peers and this core's arithmetic, in one run.
 
 ``python benchmarks/trial_loop.py`` prints tables of nanoseconds of one core for a time step of one
-trial, with ratios, and writes them as JSON. Peers that are not installed are skipped by name;
+trial, with ratios, and writes them as JSON. What is not installed is skipped by name;
 ``--torch-python`` names an interpreter that has PyTorch. Times on a busy machine mean little; the
 ratios, taken in one run from the best of several short repeats of CPU time, mean more.
 """
@@ -18,333 +18,188 @@ import platform
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import readme
-from floor import floor_seconds
+from engines import (
+    LANES,
+    WRITTEN,
+    alternating,
+    cold_seconds,
+    engines,
+    loop_of,
+    steps_of,
+    written_engine,
+)
+from floor import Floors
+from parts import seconds_of_parts
+from workloads import (
+    LENGTHS,
+    PLAIN,
+    PRECISIONS,
+    in_precision,
+    name_1c,
+    name_adding,
+    operations,
+    trial_1c,
+    trial_adding,
+    workloads,
+)
 
-from lstmbook.engine import ENGINE_VERSION, Trial, twin
-from lstmbook.engine.kernel import Kernel
-from lstmbook.engine.loop import Loop
-from lstmbook.engine.trials import kernel_of
-from lstmbook.lstm import Topology
-from lstmbook.tasks.adding import Adding
-from lstmbook.tasks.criteria import RunOfRight
-from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
-from lstmbook.tasks.reber import EmbeddedReber
+from lstmbook.lanes.blocks import view
+from lstmbook.learners.trials import LANES_VERSION, Loop, Trial, initial_weights, sequences
 from lstmbook.truncated_learning import LSTM
 
 HERE = Path(__file__).parent
-NEVER = RunOfRight(tolerance=1e-12, run=10**9)
-PRECISIONS = ("float32", "float64")
-LENGTHS = (100, 1000)
+FULL_RUN = {"repeats": 12, "span": 0.05}
+TINY_RUN = {"repeats": 2, "span": 0.002}
 KINDS = ("one-hot", "dense")
-TABLES: list[dict[str, Any]] = []
-"""The tables printed so far: title and rows."""
+ONE_LANE = f"{LANES}, one lane"
+REFERENCE = "NumPy reference"
+COLD = (name_1c(1000, PLAIN), "1a, 101 outputs", "Reber, 3 blocks of 2")
+
+Rows = list[dict[str, Any]]
 
 
-def trial_1c(
-    q: int = 1000,
-    p: int = 100,
-    *,
-    blocks: tuple[int, ...] = (1, 1),
-    recurrent: str = "cells and gates",
-    dtype: str = "float32",
-) -> Trial:
-    """Return a trial of experiment 1c that never ends."""
-    task = RandomDistractors(q=q, p=p, criterion=NEVER)
-    net = Topology(task.n_inputs, 2, blocks, recurrent=recurrent)
-    return Trial(task, net, 0.01, seed=0, max_sequences=10**12, dtype=dtype)
-
-
-def workloads() -> dict[str, Trial]:
-    """Return the other kinds of work: errors at each step, real inputs."""
-    reber = EmbeddedReber.draw(np.random.default_rng(0), every=10**9)
-    naive = Topology(
-        101, 101, (1,), output_gates=False, shortcuts=True, output_biases=True,
-        g="logistic", h="identity",
-    )  # fmt: skip
-    adding = Topology(
-        2, 1, (2, 2), cell_biases=True, input_gate_biases=True, output_gate_biases=True,
-        output_biases=True,
-    )  # fmt: skip
-    endless = {"seed": 0, "max_sequences": 10**12, "dtype": "float32"}
-    return {
-        "Reber, 3 blocks of 2": Trial(
-            reber, Topology(7, 7, (2, 2, 2), shortcuts=True, output_biases=True), 0.1, **endless
-        ),
-        "1a, 101 outputs": Trial(TwoSequences(p=100, criterion=NEVER), naive, 0.1, **endless),
-        "adding, 2 blocks of 2": Trial(Adding(T=100, criterion=NEVER), adding, 0.1, **endless),
-    }
-
-
-def operations(kernel: Kernel) -> tuple[int, int]:
-    """Return the sigmoids and multiply-adds of a step (additions of symbols' weights aside)."""
-    net = kernel.net
-    into = [len(sources) for sources in kernel.sources]
-    blocks = [len(kernel.sources[net.n_cells + b]) for b in net.block_of] if net.input_gates else []
-    partials = sum(into[: net.n_cells]) + sum(blocks)
-    hidden = net.n_hidden - (net.n_output_gates if kernel.idle_output_gates else 0)
-    sigmoids = hidden - net.n_cells + net.n_cells * (net.g != "identity")
-    if not kernel.idle_output_gates:
-        sigmoids += net.n_cells * (net.h != "identity")
-    madds = sum(into[:hidden]) + partials
-    if kernel.every_step:
-        out = net.n_outputs * (len(kernel.output_sources) + net.shortcuts)
-        sigmoids += net.n_outputs
-        madds += 2 * out + net.n_outputs * net.n_cells + partials
-        madds += sum(into[net.n_cells + net.n_input_gates :])
-    return sigmoids, madds
-
-
-@dataclass
-class Floors:
-    """This core's arithmetic in one precision: seconds for the step of 1c, and for its parts."""
-
-    step: float
-    sigmoid: float
-    madd: float
-
-    @classmethod
-    def measure(cls, dtype: str) -> Floors:
-        """Measure all three."""
-        return cls(
-            step=floor_seconds(dtype),
-            sigmoid=floor_seconds(dtype, 8, 0) / 8,
-            madd=floor_seconds(dtype, 0, 64) / 64,
-        )
-
-    def of(self, kernel: Kernel) -> float:
-        """Return the seconds that a kernel's step would take at these speeds."""
-        sigmoids, madds = operations(kernel)
-        return sigmoids * self.sigmoid + madds * self.madd
-
-
-def engine_seconds(trial: Trial, *, lanes: int | None = None, repeats: int = 15) -> float:
-    """Return CPU seconds for a step of one trial, the best of some repeats."""
-    kernel = kernel_of(trial, lanes)
-    loop = Loop(kernel, [replace(trial, seed=s) for s in range(kernel.lanes)])
-    loop.advance(2000)
-    best = np.inf
-    for _ in range(repeats):
-        started = time.thread_time()
-        steps = loop.advance(max(500, 60_000 // kernel.lanes))
-        best = min(best, (time.thread_time() - started) / steps / kernel.lanes)
-    return float(best)
+# ------------------------------------------------------------------------------ measuring
+def by_workload(precisions: tuple[str, ...], floors: dict[str, Floors], *, tiny: bool) -> Rows:
+    """Measure all kinds of work in turn by each engine and precision."""
+    rows = []
+    for work, trial in workloads().items():
+        if tiny and work != name_1c(LENGTHS[0]):
+            continue
+        sigmoids, madds = operations(trial)
+        loops = {
+            (name, dtype): steps_of(name, in_precision(trial, dtype))
+            for dtype in precisions
+            for name in engines()
+        }
+        seconds = alternating(loops, **(TINY_RUN if tiny else FULL_RUN))
+        for dtype in precisions:
+            row = {"work": work, "dtype": dtype, "sigmoids": sigmoids, "madds": madds}
+            row |= {name: seconds[name, dtype] for name in engines()}
+            row["floor"] = floors[dtype].of(sigmoids, madds)
+            rows.append(row)
+    return rows
 
 
 def reference_seconds(trial: Trial) -> float:
-    """Return CPU seconds for a step of the NumPy reference."""
-    learner = LSTM(trial.net, twin.initial_weights(trial), trial.learning_rate)
-    sequences = list(islice(twin.sequences(trial), 3))
+    """Return CPU seconds for a step of the NumPy reference, the best of three sequences."""
+    learner = LSTM(trial.net, initial_weights(trial), trial.learning_rate)
     best = np.inf
-    for sequence in sequences:
-        started = time.thread_time()
+    for sequence in islice(sequences(trial), 3):
+        started = time.process_time()
         learner.learn(sequence)
-        best = min(best, (time.thread_time() - started) / len(sequence))
+        best = min(best, (time.process_time() - started) / len(sequence))
     return float(best)
 
 
-def peer_rows(torch_python: str | None) -> dict[str, Any]:
+def beside_peers(work: Rows, precisions: tuple[str, ...], *, tiny: bool) -> Rows:
+    """Return what stands beside the peers: two cells with symbols and with real inputs."""
+    rows, every = [], workloads()
+    for kind in KINDS[:1] if tiny else KINDS:
+        for T in LENGTHS[:1] if tiny else LENGTHS:
+            name = name_1c(T) if kind == "one-hot" else name_adding(T)
+            own = [each for each in work if each["work"] == name]
+            found = {(engine, r["dtype"]): r[engine] for r in own for engine in engines()}
+            for dtype in () if tiny else precisions:
+                alone = {(ONE_LANE, dtype): steps_of(LANES, in_precision(every[name], dtype), 1)}
+                found |= alternating(alone, repeats=6, span=0.05)
+            found[REFERENCE, "float64"] = reference_seconds(in_precision(every[name], "float64"))
+            rows += [
+                {"peer": peer, "dtype": dtype, "input": kind, "T": T, "seconds": seconds}
+                for (peer, dtype), seconds in found.items()
+            ]
+    return rows
+
+
+def peers(torch_python: str | None) -> dict[str, Any]:
     """Return the peers' rows, their versions, the names of those skipped, JAX by its trials."""
-    rows, by_trials, versions, skipped = [], [], {}, []
+    found: dict[str, Any] = {"rows": [], "by_trials": [], "versions": {}, "skipped": []}
     for name, python in (("jax", None), ("torch", torch_python)):
         if python is None and importlib.util.find_spec(name) is None:
-            skipped.append(name)
+            found["skipped"].append(name)
             continue
-        answer = subprocess.run(
-            [python or sys.executable, str(HERE / "peers.py"), name],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        found = json.loads(answer.stdout)
-        rows += found["rows"]
-        by_trials += found["by_trials"]
-        versions[name] = found["version"]
-    return {"rows": rows, "by_trials": by_trials, "versions": versions, "skipped": skipped}
-
-
-def table(title: str, rows: list[list[str]]) -> None:
-    """Print a table with its columns aligned, and note it."""
-    TABLES.append({"title": title, "rows": rows})
-    print(f"\n{title}")
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:],
-                                                                       strict=True))]  # fmt: skip
-        print("  " + "  ".join(cells))
-    sys.stdout.flush()
-
-
-def against_peers(
-    torch_python: str | None, floors: dict[str, Floors], *, tiny: bool = False
-) -> dict[str, Any]:
-    """Measure experiment 1c's net and the adding net against everything else."""
-    none: dict[str, Any] = {"rows": [], "by_trials": [], "versions": {}, "skipped": []}
-    peers = none if tiny else peer_rows(torch_python)
-    for name in peers["skipped"]:
-        print(f"{name} is not installed: skipped")
-    found: list[dict[str, Any]] = peers["rows"]
-    lengths, kinds = (LENGTHS[:1], KINDS[:1]) if tiny else (LENGTHS, KINDS)
-    adding = workloads()["adding, 2 blocks of 2"]
-    small = replace(adding, net=replace(adding.net, blocks=(1, 1)))
-    for kind in kinds:
-        for T in lengths:
-            task = Adding(T=T, criterion=NEVER)
-            trial = trial_1c(T - 12) if kind == "one-hot" else replace(small, task=task)
-            for name, each in _own_seconds(trial, tuple(floors), tiny=tiny).items():
-                found.append({"peer": name, "input": kind, "T": T, "seconds": each})
-            rows = {r["peer"]: r["seconds"] for r in found if (r["input"], r["T"]) == (kind, T)}
-            _compare(kind, T, rows, floors)
-    _jax_by_trials(peers["by_trials"], floors["float32"])
-    return peers
-
-
-def _own_seconds(trial: Trial, precisions: tuple[str, ...], *, tiny: bool) -> dict[str, float]:
-    """Return seconds for a step of the engine, with many lanes and one, and of the reference."""
-    seconds = {}
-    for dtype in precisions:
-        own = replace(trial, dtype=dtype)
-        seconds[f"engine, {dtype}"] = engine_seconds(own, repeats=2 if tiny else 15)
-        if not tiny:
-            seconds[f"engine, one lane, {dtype}"] = engine_seconds(own, lanes=1, repeats=5)
-    seconds["NumPy reference"] = reference_seconds(replace(trial, dtype="float64"))
-    return seconds
-
-
-def _compare(kind: str, T: int, rows: dict[str, float], floors: dict[str, Floors]) -> None:
-    """Print everyone's time for a step beside the engine's."""
-    base = rows["engine, float32"]
-    lines = [["", "ns", "to the engine"]]
-    lines += [
-        [name, f"{s * 1e9:.1f}", f"{s / base:.1f}x"]
-        for name, s in sorted(rows.items(), key=lambda item: item[1])
-    ]
-    if kind == "one-hot":
-        for dtype, floor in floors.items():
-            text = f"engine {rows[f'engine, {dtype}'] / floor.step:.2f}x above it"
-            lines.append([f"arithmetic floor, {dtype}", f"{floor.step * 1e9:.1f}", text])
-    table(f"{kind} inputs, T = {T}, two cells, error at the last step", lines)
-
-
-def _jax_by_trials(rows: list[dict[str, Any]], floor: Floors) -> None:
-    """Print what JAX's time for a step of a trial is made of."""
-    if not rows:
-        return
-    lines = [["trials", "outputs only, ns", "update, ns", "outputs, to the floor of an update"]]
-    lines += [
-        [str(r["trials"]), f"{r['outputs'] * 1e9:.1f}", f"{r['update'] * 1e9:.1f}",
-         f"{r['outputs'] / floor.step:.1f}x"]
-        for r in rows
-    ]  # fmt: skip
-    table("JAX by the number of trials under vmap, one-hot inputs, T = 1000", lines)
-
-
-def by_workload(floors: dict[str, Floors]) -> list[dict[str, Any]]:
-    """Measure the engine's other kinds of work against the arithmetic they take."""
-    kinds = {
-        "1c, recurrent": trial_1c(),
-        "1c, not recurrent": trial_1c(recurrent="none"),
-        **workloads(),
-    }
-    found: list[dict[str, Any]] = []
-    head = ["float32", "ns", "sigmoids", "multiply-adds", "above their floor"]
-    lines = [[*head, "per multiply-add, to 1c recurrent"]]
-    for name, trial in kinds.items():
-        seconds, kernel = engine_seconds(trial), kernel_of(trial)
-        sigmoids, madds = operations(kernel)
-        ratio = seconds / floors["float32"].of(kernel)
-        row = {"work": name, "seconds": seconds, "sigmoids": sigmoids, "madds": madds}
-        found.append({**row, "above_floor": ratio})
-        per_madd = "-"
-        if madds:
-            share = seconds / madds / (found[0]["seconds"] / found[0]["madds"])
-            found[-1]["per_madd"] = share
-            per_madd = f"{share:.2f}x"
-        own = [name, f"{seconds * 1e9:.1f}", str(sigmoids), str(madds)]
-        lines.append([*own, f"{ratio:.2f}x", per_madd])
-    table("kinds of work, against the floor of their own operations", lines)
+        for dtype in PRECISIONS:
+            answer = subprocess.run(
+                [python or sys.executable, str(HERE / "peers.py"), name, dtype],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            own = json.loads(answer.stdout)
+            found["rows"] += own["rows"]
+            found["by_trials"] += own["by_trials"]
+            found["versions"][name] = own["version"]
     return found
 
 
-def scaling() -> dict[str, list[dict[str, Any]]]:
+def cold() -> Rows:
+    """Measure what fresh processes take for their first steps, without and with machine code."""
+    return [
+        {"work": work, "dtype": dtype, "engine": name, **cold_seconds(name, dtype, work)}
+        for work in COLD
+        for dtype in PRECISIONS
+        for name in engines()
+    ]
+
+
+def scaling() -> dict[str, Rows]:
     """Measure how the time of a step depends on alphabet, length, net and lanes."""
-    adding = workloads()["adding, 2 blocks of 2"]
-    series: dict[str, list[tuple[str, Trial, int | None]]] = {
-        "alphabet p (q = 1000)": [
-            (str(p), trial_1c(p=p), None) for p in (10, 50, 100, 200, 500, 1000)
-        ],
+    series: dict[str, list[tuple[int, Trial, int | None]]] = {
+        "alphabet p (q = 988)": [(p, trial_1c(p=p), None) for p in (10, 50, 100, 200, 500, 1000)],
         "length q (p = 100)": [
-            (str(q), trial_1c(q), None) for q in (50, 100, 200, 500, 1000, 10_000, 100_000)
+            (q, trial_1c(q), None) for q in (50, 100, 200, 500, 1000, 10_000, 100_000)
         ],
-        "lanes": [(str(n), trial_1c(), n) for n in (1, 4, 8, 16, 32, 64)],
-        "cells (one a block)": [(str(n), trial_1c(blocks=(1,) * n), None) for n in (1, 2, 4)],
+        "lanes": [(n, trial_1c(), n) for n in (1, 4, 8, 16, 32, 64)],
+        "cells (one a block)": [(n, trial_1c(blocks=(1,) * n), None) for n in (1, 2, 4)],
         "cells (one a block), dense inputs": [
-            (str(n), replace(adding, net=replace(adding.net, blocks=(1,) * n)), None)
-            for n in (1, 2, 4)
+            (n, trial_adding(blocks=(1,) * n), None) for n in (1, 2, 4)
         ],
     }
     found = {}
     for name, cases in series.items():
-        rows = [{"case": case, "seconds": engine_seconds(trial, lanes=lanes, repeats=8)}
-                for case, trial, lanes in cases]  # fmt: skip
-        found[name] = rows
-        lines = [[name, "ns", "to the first"]]
-        lines += [
-            [r["case"], f"{r['seconds'] * 1e9:.1f}", f"{r['seconds'] / rows[0]['seconds']:.2f}"]
-            for r in rows
-        ]
-        table(f"scaling with {name}, float32", lines)
+        loops = {case: steps_of(LANES, trial, lanes) for case, trial, lanes in cases}
+        seconds = alternating(loops, repeats=8, span=0.05)
+        found[name] = [{"case": case, "seconds": each} for case, each in seconds.items()]
     return found
 
 
 def _work(seconds: float) -> float:
     """Return steps a second of one process."""
-    trial = trial_1c()
-    kernel = kernel_of(trial)
-    loop = Loop(kernel, [replace(trial, seed=s) for s in range(kernel.lanes)])
-    loop.advance(2000)
-    steps, started = 0, time.perf_counter()
+    steps = steps_of(LANES, trial_1c())
+    taken, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        steps += loop.advance(5000)
-    return steps * kernel.lanes / (time.perf_counter() - started)
+        taken += steps(5000)
+    return taken / (time.perf_counter() - started)
 
 
-def processes(most: int) -> list[dict[str, Any]]:
+def processes(most: int) -> Rows:
     """Measure wall-clock throughput with several processes (needs as many idle cores)."""
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     for n in range(1, most + 1):
         with multiprocessing.get_context("spawn").Pool(n) as pool:
             rows.append({"processes": n, "steps": sum(pool.map(_work, [2.0] * n, chunksize=1))})
-    lines = [["processes", "million steps/s", "efficiency"]]
-    lines += [
-        [str(r["processes"]), f"{r['steps'] / 1e6:.1f}",
-         f"{r['steps'] / r['processes'] / rows[0]['steps']:.2f}"]
-        for r in rows
-    ]  # fmt: skip
-    table("processes (wall clock)", lines)
     return rows
 
 
-def memory() -> list[dict[str, Any]]:
+def _bytes(arrays: Any) -> int:
+    """Return what arrays, in tuples within tuples, hold."""
+    return sum(_bytes(each) if isinstance(each, tuple) else each.nbytes for each in arrays)
+
+
+def memory() -> Rows:
     """Count a trial's memory against the length of its sequences, and run the longest."""
     rows = []
     for q in (100, 1000, 10_000, 100_000, 1_000_000):
-        trial = trial_1c(q, 100)
-        kernel = kernel_of(trial)
-        loop = Loop(kernel, [replace(trial, seed=s) for s in range(kernel.lanes)])
+        loop: Loop
+        loop, lanes = loop_of(LANES, trial_1c(q))
         loop.advance(int(1.05 * q) + 500)
-        held = sum(each.nbytes for each in loop.arguments) / kernel.lanes
-        presented = int(loop.arguments[9].reshape(kernel.lanes, -1)[0, 7])
-        rows.append({"q": q, "bytes": held, "presented": presented})
-    lines = [["q", "bytes a trial", "sequences run"]]
-    lines += [[str(r["q"]), f"{r['bytes']:.0f}", str(r["presented"])] for r in rows]
-    table("memory against length (p = 100, float32)", lines)
+        presented = int(view(loop.program.at, loop.arrays.lanes, 0).presented)
+        rows.append({"q": q, "bytes": _bytes(loop.arrays) / lanes, "presented": presented})
     return rows
 
 
@@ -353,57 +208,87 @@ def machine() -> dict[str, Any]:
     import llvmlite.binding as llvm
     import numba
 
+    written = written_engine()
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "cpu": llvm.get_host_cpu_name(),
         "avx512": bool(llvm.get_host_cpu_features().get("avx512f")),
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
+        "load": round(os.getloadavg()[0], 2),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": numba.__version__,
-        "engine": ENGINE_VERSION,
+        LANES: LANES_VERSION,
+        **({} if written is None else {WRITTEN: written["version"]}),
     }
 
 
-def _write(result: dict[str, Any], place: Path) -> None:
-    """Write what has been measured so far."""
-    place.write_text(json.dumps({**result, "tables": TABLES}, indent=1) + "\n")
+# ------------------------------------------------------------------------------ the command
+class Report:
+    """What has been measured so far: printed, and written after each part."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.result: dict[str, Any] = {"machine": machine(), "tables": []}
+        print("  ".join(f"{name} {value}" for name, value in self.result["machine"].items()))
+
+    def add(self, name: str, found: Any) -> None:
+        """Add a part, and print and write the tables that it makes."""
+        self.result[name] = found
+        for title, rows in readme.tables_of(name, self.result):
+            self.result["tables"].append({"title": title, "rows": rows})
+            print(f"\n{title}")
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            for first, *rest in rows:
+                cells = [c.rjust(w) for c, w in zip(rest, widths[1:], strict=True)]
+                print("  " + "  ".join([first.ljust(widths[0]), *cells]))
+        sys.stdout.flush()
+        self.place.write_text(json.dumps(self.result, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Measure everything, print it, write it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--torch-python", help="an interpreter that has PyTorch")
-    parser.add_argument("--quick", action="store_true", help="peers and kinds of work only")
+    parser.add_argument("--quick", action="store_true", help="engines and peers only")
     parser.add_argument("--tiny", action="store_true", help="one small case, to see that it runs")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--json", type=Path, default=HERE / "trial_loop.json")
-    parser.add_argument("--readme", action="store_true", help="renew the tables of README.md")
+    parser.add_argument(
+        "--readme", type=Path, nargs="?", const=HERE / "README.md", metavar="PAGE",
+        help="renew the tables of README.md, or of another page",
+    )  # fmt: skip
     options = parser.parse_args()
-    result: dict[str, Any] = {"machine": machine()}
-    print("  ".join(f"{name} {value}" for name, value in result["machine"].items()))
+    part = options.quick or options.tiny
+    if part and options.readme == HERE / "README.md":
+        parser.error("--readme renews README.md from a whole run: without --quick and --tiny")
     precisions = PRECISIONS[:1] if options.tiny else PRECISIONS
+    report = Report(options.json)
     floors = {dtype: Floors.measure(dtype) for dtype in precisions}
-    result["floors"] = {dtype: vars(each) for dtype, each in floors.items()}
-    result["peers"] = against_peers(options.torch_python, floors, tiny=options.tiny)
-    _write(result, options.json)
-    if not options.tiny:
-        result["work"] = by_workload(floors)
-        _write(result, options.json)
-    if not (options.quick or options.tiny):
-        result["memory"] = memory()
-        result["processes"] = processes(options.processes)
-        _write(result, options.json)
-        result["scaling"] = scaling()
-    if not options.tiny:
-        table("targets", readme.targets(result))
-        TABLES.pop()  # the page makes it anew
-    _write(result, options.json)
+    report.add("floors", {dtype: vars(each) for dtype, each in floors.items()})
+    work = by_workload(precisions, floors, tiny=options.tiny)
+    report.add("work", work)
+    none: dict[str, Any] = {"rows": [], "by_trials": [], "versions": {}, "skipped": []}
+    found = none if options.tiny else peers(options.torch_python)
+    if written_engine() is None:
+        found["skipped"].append(WRITTEN)
+    for name in found["skipped"]:
+        print(f"{name} is not installed: skipped")
+    found["rows"] += beside_peers(work, precisions, tiny=options.tiny)
+    report.add("peers", found)
+    if not part:
+        report.add("cold", cold())
+        report.add("parts", {dtype: seconds_of_parts(dtype, **FULL_RUN) for dtype in precisions})
+        report.add("memory", memory())
+        report.add("processes", processes(options.processes))
+        report.add("scaling", scaling())
+    print("\n" + "\n\n".join(readme.words(report.result)))
+    for name, *cells in readme.targets(report.result):
+        print("  ".join([name.ljust(66), *(cell.rjust(15) for cell in cells)]))
     print(f"\nwritten to {options.json}")
     if options.readme:
-        readme.renew(options.json)
+        readme.renew(options.json, options.readme)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def test_targets_and_words_say_what_was_measured(module):
         ("1c, T = 1000, recurrent: cells and gates", 8, 60),
         ("1b, 101 outputs", 103, 719),
         ("Reber, 3 blocks of 2", 25, 622),
-        ("adding, 2 blocks of 2", 12, 176),
+        ("adding, T = 100, 2 blocks of 2", 12, 176),
     ],
 )
 def test_operations_of_a_step(module, work, sigmoids, madds):

@@ -74,7 +74,7 @@ class Form(Constants):
         an array. Draw ``plan.draw + at`` is the step's own.
     inputs
         ``inputs(task, strings, key, plan, at, x)``, of a task with real inputs in place of
-        `symbol`: sets ``x[0]``, ``x[1]`` and so on.
+        `symbol`: sets ``x[0]``, ``x[1]`` and so on for several steps.
     target
         ``target(task, strings, key, plan, at)``: the number of the output that is to be 1, or
         the value of the only output.

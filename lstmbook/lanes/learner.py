@@ -65,6 +65,11 @@ class LaneLearner(Protocol):
         ...
 
     @property
+    def n_dense(self) -> int:
+        """The number of inputs that are real numbers."""
+        ...
+
+    @property
     def n_narrow(self) -> int:
         """The number of outputs for which it is said whether they may come next."""
         ...

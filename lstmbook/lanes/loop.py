@@ -19,6 +19,7 @@ from lstmbook.lanes.blocks import (
     Memory,
     aligned,
     clear,
+    number,
     one_lane,
     real,
     view,
@@ -69,10 +70,10 @@ class Arrays(NamedTuple):
     ----------
     numbers
         The learner's.
-    lanes, plans, seen, ahead, places, steps
+    lanes, plans, seen, ahead, numbers_ahead, places
         Of each lane: `Program.at`, the task's plan, the symbols of its sequence (if fewer than
-        the alphabet has), its next symbols; of each step ahead and lane, where the symbol's
-        record begins.
+        the alphabet has), its next symbols or real inputs; of each step ahead and lane, where the
+        symbol's record begins.
     trials, settings, biases, given
         Of each trial: `Program.trial`, the task's settings, initial biases (NaN: drawn), and
         initial weights for those that are given some.
@@ -89,6 +90,7 @@ class Arrays(NamedTuple):
     plans: Memory
     seen: Memory
     ahead: Memory
+    numbers_ahead: Memory
     places: Memory
     trials: Memory
     settings: Memory
@@ -224,6 +226,16 @@ class Program(Constants):
         return WINDOW_SLOTS
 
     @property
+    def numbers_ahead(self) -> Layout:
+        """A lane's real inputs of a chunk of steps, steps side by side."""
+        return Layout.of("float64", {"x": number(CHUNK, self.net.n_dense)})
+
+    @property
+    def ahead_size(self) -> int:
+        """Places of `numbers_ahead`."""
+        return self.numbers_ahead.size
+
+    @property
     def n_biases(self) -> int:
         """Units that may have biases."""
         return self.net.n_units
@@ -237,6 +249,7 @@ class Program(Constants):
             "plans": self.plan.memory(L),
             "seen": aligned(L * n_inputs, "int64"),
             "ahead": aligned(L * CHUNK, "int64"),
+            "numbers_ahead": self.numbers_ahead.memory(L),
             "places": aligned(self.chunk * L, "int64"),
             "trials": self.trial.memory(n_trials),
             "settings": self.task.memory(n_trials),
@@ -350,9 +363,16 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
             if plan.length < n_in:
                 A.seen[i * n_in + step + j] = symbol
     else:
+        ahead = view(program.numbers_ahead, A.numbers_ahead, i * program.ahead_size)
         for j in range(n):
+            slot = (step + j) & (CHUNK - 1)
+            if slot == 0:
+                steps = count_from(step + j, CHUNK)
+                program.form.inputs(task, A.strings, key, plan, steps, ahead.x)
             X = one_lane(view(program.net.now, A.numbers.inputs, j * program.net.now_size), i)
-            program.form.inputs(task, A.strings, key, plan, step + j, X.x)
+            made = one_lane(ahead, slot)
+            for m in range(program.net.n_dense):
+                X.x[m] = made.x[m]
     at.step = step + n
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,6 +55,21 @@ def cache_directory() -> Path:
         place = Path(tempfile.gettempdir()) / f"lstmbook-{getpass.getuser()}"
         (place / "lanes").mkdir(parents=True, exist_ok=True)
     return place / "lanes"
+
+
+def need_numba() -> None:
+    """Check that there is something to compile with.
+
+    Raises
+    ------
+    ImportError
+        If Numba is not installed.
+    """
+    if find_spec("numba") is None:
+        raise ImportError(
+            "numba is not installed; compiled trials need it (pip install numba), "
+            "plain ones (plain=True) do not"
+        )
 
 
 @cache
@@ -166,7 +182,13 @@ def loop_of(
         As `Program.arrays` makes them; they must live as long as the loop is used.
     on_compile
         Called with a line of text if the loop has yet to be compiled (it takes some seconds).
+
+    Raises
+    ------
+    ImportError
+        If Numba is not installed.
     """
+    need_numba()
     if on_compile is not None and not is_compiled(program):
         on_compile(f"compiling the trial loop ({program.net.dtype})")
     run = _compiled(program, kinds_of(arrays))

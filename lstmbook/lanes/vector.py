@@ -325,9 +325,12 @@ def power_of_two(builder: Any, ty: Any, z: Any) -> Any:
 def where(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
     """Return `a` where the condition holds, else `b`; of lane numbers or of whole numbers."""
     if isinstance(condition, Mask):
-        ty = joint((a, b)) or a
-        if joint((a, b)) is None:
-            return None
+        ty = joint((a, b))
+        if ty is None:
+            alone = typing_context.unify_types(a, b)
+            if alone not in (types.float64, types.int64):
+                return None
+            ty = Vec(alone, condition.n)
     elif isinstance(condition, types.Boolean):
         ty = typing_context.unify_types(a, b)
     else:

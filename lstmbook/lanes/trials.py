@@ -1,1 +1,0 @@
-from lstmbook.learners.trials import *  # temporary
