@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
 from collections.abc import Callable
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
 from lstmbook.engine.kernel import Kernel
 from lstmbook.engine.writer import Writer
-
-
-def cache_directory() -> Path:
-    """Return where compiled loops are kept.
-
-    The environment's LSTMBOOK_CACHE if set, else the user's cache directory, else (if that
-    cannot be written) a temporary one.
-    """
-    if "LSTMBOOK_CACHE" in os.environ:
-        place = Path(os.environ["LSTMBOOK_CACHE"])
-    elif sys.platform == "darwin":
-        place = Path.home() / "Library" / "Caches" / "lstmbook"
-    elif sys.platform == "win32":
-        place = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "lstmbook" / "Cache"
-    else:
-        place = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lstmbook"
-    try:
-        (place / "engine").mkdir(parents=True, exist_ok=True)
-    except OSError:
-        place = Path(tempfile.gettempdir()) / f"lstmbook-{getpass.getuser()}"
-        (place / "engine").mkdir(parents=True, exist_ok=True)
-    return place / "engine"
+from lstmbook.lanes.specialise import cache_directory, module_at, write_once
 
 
 def _written(kernel: Kernel) -> Path:
@@ -49,22 +22,8 @@ def _written(kernel: Kernel) -> Path:
     own = (Path(__file__).parent / "scalar.py").read_bytes() + metadata.version("numba").encode()
     name = hashlib.sha256(text.encode() + own).hexdigest()[:16]
     place = cache_directory() / f"loop_{name}.py"
-    if not place.exists():
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as draft:
-            draft.write(text)
-        os.replace(draft.name, place)
+    write_once(place, text)
     return place
-
-
-@cache
-def _module(place: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(place.stem, place)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{place} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[place.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def is_compiled(kernel: Kernel) -> bool:
@@ -84,7 +43,7 @@ def loop_of(kernel: Kernel, on_compile: Callable[[str], None] | None = None) -> 
     place = _written(kernel)
     if on_compile is not None and not is_compiled(kernel):
         on_compile(f"compiling the trial loop for {kernel.family} ({kernel.dtype})")
-    return _module(place)
+    return module_at(place)
 
 
 def interpreted(kernel: Kernel) -> ModuleType:

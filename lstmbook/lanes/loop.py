@@ -34,6 +34,8 @@ from lstmbook.lanes.words import (
     lane,
     put,
     seldom,
+    total,
+    where,
     word,
 )
 from lstmbook.lanes.words import real as float_of
@@ -56,7 +58,7 @@ PHASES = 3
 MOST_BLOCKS = 8
 """Of so many blocks it is noted when they were added."""
 
-GOING_ON, SUCCESS, CAP, DIVERGED = range(4)
+GOING_ON, SUCCESS, CAP, DIVERGED, BROKEN = range(5)
 ENDINGS = {SUCCESS: "success", CAP: "cap", DIVERGED: "diverged"}
 
 FOR_EVER = 1 << 60
@@ -156,7 +158,7 @@ class Program(Constants):
         wholes = (
             "trial", "step", "counter", "symbol", "presented", "run", "window", "in_window",
             "n_windows", "blocks", "failed", "in_plateau", "steps", "in_accuracy",
-            "right_accuracy", "testing",
+            "right_accuracy", "testing", "broken",
         )  # fmt: skip
         fields: dict[str, Any] = {name: whole() for name in wholes}
         fields["runs"] = whole(len(TOLERANCES))
@@ -315,12 +317,24 @@ def begin(program: Program, A: Arrays, i: int) -> None:
         choose_string(task, A.strings, at.testing - 1, plan)
     else:
         plan.draw = program.form.begin(task, A.strings, trial.key_sequences, at.counter, plan)
+        if plan.length < 1:
+            at.broken, plan.length = 1, 1
         at.counter = plan.draw + program.form.draws_a_step * plan.length
     if program.predicts_next:
-        at.symbol = program.form.symbol(task, A.strings, trial.key_sequences, plan, 0)
+        first_symbol = program.form.symbol(task, A.strings, trial.key_sequences, plan, 0)
+        at.symbol = checked(A, at, first_symbol, trial.n_inputs)
 
 
 # ---------------------------------------------------------------- inputs
+@lane
+def checked(A: Arrays, at: Any, symbol: int, n_inputs: int) -> int:
+    """Return a symbol, or 0 if there is none of that number: the trial is broken then."""
+    if symbol < 0 or symbol >= n_inputs:
+        at.broken = 1
+        return 0
+    return symbol
+
+
 @lane
 def next_symbols(program: Program, A: Arrays, i: int) -> None:
     """Look up where the record of a lane's present symbol is, and which symbol comes next."""
@@ -338,7 +352,8 @@ def next_symbols(program: Program, A: Arrays, i: int) -> None:
         may = A.strings.possible[plan.string + step]
         for k in range(program.net.n_narrow):
             lane_of(program, A, i).may[k] = (may >> k) & 1
-    at.symbol = program.form.symbol(task, A.strings, key, plan, step + 1)
+    symbol = program.form.symbol(task, A.strings, key, plan, step + 1)
+    at.symbol = checked(A, at, symbol, trial_of(program, A, t).n_inputs)
     lane_of(program, A, i).target = at.symbol
     at.step = step + 1
 
@@ -357,7 +372,7 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
         for j in range(n):
             slot = (step + j) & (CHUNK - 1)
             if slot == 0:
-                symbols_ahead(program, A, task, key, plan, step + j, i)
+                symbols_ahead(program, A, i, step + j)
             symbol = A.ahead[i * CHUNK + slot]
             A.places[j * program.lanes + i] = (i * n_in + symbol) * program.net.record_size
             if plan.length < n_in:
@@ -377,12 +392,16 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
 
 
 @lane
-def symbols_ahead(
-    program: Program, A: Arrays, task: Any, key: int, plan: Any, step: int, i: int
-) -> None:
+def symbols_ahead(program: Program, A: Arrays, i: int, step: int) -> None:
     """Make a lane's next symbols, a chunk of them side by side."""
+    at, plan = at_of(program, A, i), plan_of(program, A, i)
+    trial, task = trial_of(program, A, at.trial), task_of(program, A, at.trial)
     steps = count_from(step, CHUNK)
-    put(A.ahead, i * CHUNK, program.form.symbol(task, A.strings, key, plan, steps))
+    symbols = program.form.symbol(task, A.strings, trial.key_sequences, plan, steps)
+    there = (symbols >= 0) & (symbols < trial.n_inputs)
+    if float_of(total(where(there | (steps >= plan.length), 0.0, 1.0))) > 0.0:
+        at.broken = 1
+    put(A.ahead, i * CHUNK, where(there, symbols, 0))
 
 
 # ---------------------------------------------------------------- steps
@@ -437,6 +456,8 @@ def judged(program: Program, A: Arrays, i: int) -> int:
     """Take note of a sequence that has ended; return whether the trial has ended, and how."""
     at = at_of(program, A, i)
     trial = trial_of(program, A, at.trial)
+    if at.broken > 0:
+        return BROKEN
     mine = lane_of(program, A, i)
     loss = 0.5 * float_of(mine.loss)
     worst = float_of(mine.worst)
@@ -606,12 +627,12 @@ def load(program: Program, A: Arrays, i: int, t: int) -> None:
 
 @lane
 def place_of(program: Program, A: Arrays, i: int, w: int) -> Any:
-    """Return where a lane's weight stands in the array that it is in; w counts in `weights`."""
-    where, offset = A.weights[3 * w], A.weights[3 * w + 1]
+    """Return which a lane's weight stands in the array that it is in; w counts in `weights`."""
+    which, offset = A.weights[3 * w], A.weights[3 * w + 1]
     net = program.net
-    if where == IN_STATE:
+    if which == IN_STATE:
         return offset + i
-    if where == IN_RECORDS:
+    if which == IN_RECORDS:
         return i * view(program.queue, A.queue, 0).n_inputs * net.record_size + offset
     return i * net.own_size + offset
 
@@ -622,7 +643,7 @@ def draw_weights(program: Program, A: Arrays, i: int, t: int) -> None:
     trial, queue = trial_of(program, A, t), view(program.queue, A.queue, 0)
     for j in range(trial.n_weights):
         w = trial.weights + j
-        where, place, unit = A.weights[3 * w], place_of(program, A, i, w), A.weights[3 * w + 2]
+        which, place, unit = A.weights[3 * w], place_of(program, A, i, w), A.weights[3 * w + 2]
         if trial.given >= 0:
             value = A.given[trial.given * queue.n_given + j]
         else:
@@ -631,9 +652,9 @@ def draw_weights(program: Program, A: Arrays, i: int, t: int) -> None:
             bias = A.biases[t * program.n_biases + unit]
             if bias == bias:
                 value = bias
-        if where == IN_STATE:
+        if which == IN_STATE:
             A.numbers.state[place] = value
-        elif where == IN_RECORDS:
+        elif which == IN_RECORDS:
             A.numbers.records[place] = value
         else:
             A.numbers.own[place] = value
@@ -645,10 +666,10 @@ def keep_weights(program: Program, A: Arrays, i: int, t: int) -> None:
     trial, queue = trial_of(program, A, t), view(program.queue, A.queue, 0)
     for j in range(trial.n_weights):
         w = trial.weights + j
-        where, place = A.weights[3 * w], place_of(program, A, i, w)
-        if where == IN_STATE:
+        which, place = A.weights[3 * w], place_of(program, A, i, w)
+        if which == IN_STATE:
             A.final[t * queue.n_final + j] = A.numbers.state[place]
-        elif where == IN_RECORDS:
+        elif which == IN_RECORDS:
             A.final[t * queue.n_final + j] = A.numbers.records[place]
         else:
             A.final[t * queue.n_final + j] = A.numbers.own[place]

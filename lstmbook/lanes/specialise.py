@@ -83,22 +83,28 @@ def sources_digest() -> str:
     return found.hexdigest()
 
 
-def _written(program: Program) -> Path:
-    """Write a program's entry to the cache, unless it stands there, and return its place."""
-    text = ENTRY.format(program=described(program))
-    name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
-    place = cache_directory() / f"loop_{name}.py"
+def write_once(place: Path, text: str) -> None:
+    """Write a file whole, unless it is there: another process may do so at the same time."""
     if not place.exists():
         with tempfile.NamedTemporaryFile(
             "w", dir=place.parent, delete=False, encoding="utf-8"
         ) as draft:
             draft.write(text)
         os.replace(draft.name, place)
+
+
+def _written(program: Program) -> Path:
+    """Write a program's entry to the cache, unless it stands there, and return its place."""
+    text = ENTRY.format(program=described(program))
+    name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
+    place = cache_directory() / f"loop_{name}.py"
+    write_once(place, text)
     return place
 
 
 @cache
-def _module(place: Path) -> ModuleType:
+def module_at(place: Path) -> ModuleType:
+    """Return the module that a file of the cache is."""
     spec = importlib.util.spec_from_file_location(place.stem, place)
     if spec is None or spec.loader is None:
         raise ImportError(f"{place} cannot be imported")
@@ -165,7 +171,7 @@ def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...]) -> Any:
     from lstmbook.lanes.machine import numba
     from lstmbook.lanes.vector import arrays_at, compiled
 
-    entry: Any = _module(_written(program))
+    entry: Any = module_at(_written(program))
     entry.PROGRAM, entry.KINDS = program, Kinds(kinds)
     entry.source, entry.arrays_at = compiled(loop.run), arrays_at
     return numba.njit(error_model="numpy", cache=True, nogil=True)(entry.run)

@@ -15,6 +15,7 @@ from lstmbook.lanes.draws import Stream, fractions, stream_key
 from lstmbook.lanes.form import NO_STRINGS, Strings
 from lstmbook.lanes.loop import (
     ACCURACIES,
+    BROKEN,
     CHUNK,
     ENDINGS,
     PHASES,
@@ -510,6 +511,12 @@ class Loop:
     def _result(self, trial: int) -> Result:
         size, arrays = self.program.result.size, self.arrays
         row = view(self.program.result, arrays.results, trial * size)
+        if row.ending == BROKEN:
+            task, seed = self.trials[trial].task, self.trials[trial].seed
+            raise ValueError(
+                f"{task!r} made a symbol that is not one of 0 to {task.n_inputs - 1}, or a "
+                f"sequence without steps, in the trial with seed {seed}"
+            )
         within = dict(zip(TOLERANCES, row.values("within").tolist(), strict=True))
         accuracy = dict(zip(ACCURACIES, row.values("accuracy").tolist(), strict=True))
         weights = None

@@ -47,3 +47,36 @@ class Echo:
 
     def doing_nothing(self):
         return Baseline(np.array([0.5, 0.5]), 0.25)
+
+
+@lane
+def begin_wrong(task, strings, key, counter, plan):
+    plan.length = task.length
+    return counter
+
+
+@lane
+def symbol_wrong(task, strings, key, plan, at):
+    return where(at == 1, task.symbol, 0)
+
+
+@dataclass(frozen=True)
+class Wrong(Echo):
+    """A task that does not keep its word."""
+
+    how: str = "symbol"
+    form: ClassVar[Form] = Form(
+        begin=begin_wrong, symbol=symbol_wrong, target=symbol_wrong,
+        settings=(("length", whole()), ("symbol", whole())),
+    )  # fmt: skip
+
+    def __init__(self, how):
+        object.__setattr__(self, "how", how)
+
+    @property
+    def length(self):
+        return 0 if self.how == "length" else 4
+
+    @property
+    def symbol(self):
+        return {"symbol": 2, "negative": -1, "length": 0}[self.how]

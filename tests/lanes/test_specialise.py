@@ -22,7 +22,7 @@ from lstmbook.lstm import Topology
 from lstmbook.tasks import long_time_lags as lags
 from lstmbook.tasks.criteria import RunOfRight
 
-from .own_task import Echo
+from .own_task import Echo, Wrong
 
 TASK = lags.RandomDistractors(q=6, p=4, criterion=RunOfRight(0.3, 20))
 BASE = Trial(TASK, Topology(8, 2, (1,)), 0.5, seed=0, max_sequences=60)
@@ -181,3 +181,11 @@ def test_the_sources_run_without_numba():
     right, told = done.stdout.splitlines()
     assert right == "True"
     assert told.startswith("numba is not installed; compiled trials need it (pip install numba)")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("wrong", ["symbol", "negative", "length"])
+def test_a_task_that_makes_nonsense_is_named(wrong, plain):
+    trial = Trial(Wrong(wrong), Topology(2, 2, (1,)), 0.5, seed=2, max_sequences=300)
+    with pytest.raises(ValueError, match=r"made a symbol .* a sequence without steps, .* seed 2"):
+        list(run_trials([trial], lanes=2, plain=plain))
