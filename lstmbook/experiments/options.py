@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import partial
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from lstmbook.experiments.source_code import function_of, methods_of, source_of
 from lstmbook.lanes.form import Form
+from lstmbook.lanes.words import described, reached
 
 
 def plain(value: Any, name: str = "value") -> Any:
@@ -89,8 +90,7 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
         written["source"] = _digest(made, name, above)
     form = getattr(made, "form", None)
     if not ours and isinstance(form, Form):  # a task's functions stand beside its class
-        functions = (form.begin, form.symbol, form.inputs, form.target)
-        written["form"] = [_code(each, f"{name}.form", above) for each in functions]
+        written["form"] = _form(form, f"{name}.form", above)
     for each in fields(value):
         part = getattr(value, each.name)
         if each.metadata.get("written") == "name":
@@ -98,6 +98,17 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
         else:
             written[each.name] = _plain(part, f"{name}.{each.name}", above)
     return written
+
+
+def _form(form: Form, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
+    """Return how a task's functions are written down, and what they call and use."""
+    found: dict[str, Any] = {}
+    for each in (form.begin, form.symbol, form.inputs, form.target):
+        for called, (function, known) in reached(cast(FunctionType, each)).items():
+            if not called.startswith("lstmbook."):
+                found[called] = [_code(function, name, above), known]
+    rest = (form.settings, form.plan, form.draws_a_step, form.shows, form.every_step)
+    return found | {"rest": described(rest)}
 
 
 def _code(value: Any, name: str, above: tuple[Any, ...]) -> Any:

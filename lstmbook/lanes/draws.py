@@ -1,4 +1,4 @@
-"""The engine's random numbers: counted, so that anyone can draw the i-th one alone.
+"""Random numbers of trials: counted, so that anyone can draw the i-th one alone.
 
 Draw i of a stream is splitmix64's output function applied to ``key + (i + 1) * GOLDEN``, all
 modulo 2**64. A trial has two streams, one for its initial weights and one for its sequences, each

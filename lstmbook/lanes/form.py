@@ -15,8 +15,9 @@ import numpy as np
 
 from lstmbook.lanes.blocks import Field, Layout, view, whole
 from lstmbook.lanes.draws import Stream, as_stream
-from lstmbook.lanes.words import Constants, lane
-from lstmbook.sequences import IntArray, Sequence, freeze, one_hot
+from lstmbook.lanes.words import Constants, is_lane, lane
+from lstmbook.sequences import IntArray, Sequence, as_choice, freeze, one_hot
+from lstmbook.validation import as_count, as_number
 
 
 class Strings(NamedTuple):
@@ -70,8 +71,9 @@ class Form(Constants):
         the plan's other fields and returns the number of the draw after its own.
     symbol
         ``symbol(task, strings, key, plan, at)`` is the symbol at a step; the first is 0. Of a
-        task that predicts the next one it is also asked at the step after the last. `at` may be
-        an array. Draw ``plan.draw + at`` is the step's own.
+        task that predicts the next one it is also asked at the step after the last; what it says
+        of steps beyond is not used. `at` may be many steps side by side. Draw ``plan.draw + at``
+        is the step's own.
     inputs
         ``inputs(task, strings, key, plan, at, x)``, of a task with real inputs in place of
         `symbol`: sets ``x[0]``, ``x[1]`` and so on for several steps.
@@ -83,7 +85,8 @@ class Form(Constants):
     plan
         The plan's whole numbers, beside ``length`` and ``draw``.
     draws_a_step
-        How many draws belong to each step: 0 or 1.
+        How many draws belong to each step: with n of them, step ``at`` has those from
+        ``plan.draw + n * at`` on.
     shows
         "symbol" (the target is the number of an output) or "value".
     every_step
@@ -102,6 +105,34 @@ class Form(Constants):
     shows: str = "symbol"
     every_step: bool = False
     strings: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("begin", "symbol", "inputs", "target"):
+            if not is_lane(getattr(self, name)):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; it must be marked with @lane")
+        for name in ("settings", "plan"):
+            if not isinstance(getattr(self, name), tuple):
+                raise TypeError(f"{name} is {getattr(self, name)!r}; it must be a tuple")
+        as_count("draws_a_step", self.draws_a_step)
+        as_choice("shows", self.shows, ("symbol", "value"))
+
+    def settings_of(self, task: Any) -> dict[str, Any]:
+        """Return a task's settings by name.
+
+        Raises
+        ------
+        AttributeError, TypeError
+            If the task lacks one, or it is not of the kind that the form says.
+        """
+        found = {}
+        for name, field in self.settings:
+            value = getattr(task, name)
+            if field.kind == "whole" and not isinstance(value, int | np.integer):
+                raise TypeError(
+                    f"{name} of {type(task).__name__} is {value!r}; its form says that it is whole"
+                )
+            found[name] = int(value) if field.kind == "whole" else as_number(name, value)
+        return found
 
     @property
     def symbolic(self) -> bool:
@@ -136,22 +167,24 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
     strings = getattr(task, "strings", NO_STRINGS)
     layout = form.plan_layout
     plan = view(layout, layout.memory(), 0)
-    plan.draw = form.begin(task, strings, stream.key, stream.position, plan)
+    settings = SimpleNamespace(first_string=0, **form.settings_of(task))
+    plan.draw = form.begin(settings, strings, stream.key, stream.position, plan)
     length = int(plan.length)
     stream.position = int(plan.draw) + form.draws_a_step * length
     at = np.arange(length)
     if form.symbolic:
-        inputs = form.symbol(task, strings, stream.key, plan, at)
+        inputs = form.symbol(settings, strings, stream.key, plan, at)
     else:
         x = np.empty((task.n_inputs, length))
-        form.inputs(task, strings, stream.key, plan, at, x)
+        form.inputs(settings, strings, stream.key, plan, at, x)
         inputs = freeze(x).T
     mask = np.ones(length, dtype=np.bool_)
     if not (form.every_step and getattr(task, "errors", "every step") == "every step"):
         mask[:-1] = False
     targets = np.full((length, task.n_outputs), np.nan)
     shown = at if form.every_step else at[-1:]
-    wanted = form.target(task, strings, stream.key, plan, shown)
+    wanted = form.target(settings, strings, stream.key, plan, shown)
+    wanted = np.broadcast_to(np.asarray(wanted), shown.shape)
     targets[shown] = one_hot(wanted, task.n_outputs) if form.shows == "symbol" else wanted[:, None]
     return Sequence(freeze(inputs), freeze(targets), freeze(mask), task.n_inputs)
 

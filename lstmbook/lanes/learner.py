@@ -1,4 +1,4 @@
-"""What the loop asks of a learner: some settings, a block for each trial, and five functions."""
+"""What the loop asks of a learner: settings, layouts, and the functions that learn."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ class LaneLearner(Protocol):
     @property
     def n_units(self) -> int:
         """The number of units that may have a bias."""
+        ...
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs."""
         ...
 
     @property

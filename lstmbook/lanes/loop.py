@@ -1,4 +1,4 @@
-"""The loop: many trials in lockstep, whatever the task and the learner.
+"""The loop: many trials in lockstep, whatever the task, of learners that keep to one protocol.
 
 Trials wait in a queue. A lane loads one, presents sequence after sequence, notes how each went,
 and when its trial has ended takes the next from the queue. All of it is lane code.
@@ -136,6 +136,11 @@ class Program(Constants):
     def predicts_next(self) -> bool:
         """Whether each step's target is the next symbol."""
         return self.net.every_step and self.net.symbolic
+
+    @property
+    def shows_symbol(self) -> bool:
+        """Whether a target is the number of an output."""
+        return self.form.shows == "symbol"
 
     @property
     def plan(self) -> Layout:
@@ -431,6 +436,8 @@ def last_step(program: Program, A: Arrays, i: int, place: int) -> None:
     at, plan = at_of(program, A, i), plan_of(program, A, i)
     task, key = task_of(program, A, at.trial), trial_of(program, A, at.trial).key_sequences
     target = program.form.target(task, A.strings, key, plan, plan.length - 1)
+    if program.shows_symbol:
+        target = checked(A, at, target, net.n_outputs)
     lane_of(program, A, i).target = target
     net.last_step(net, A.numbers, i, place)
 

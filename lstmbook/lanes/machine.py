@@ -1,7 +1,7 @@
-"""Numba, set up for the engine: import this before anything that imports Numba.
+"""Numba, set up for compiled loops: import this before anything that imports Numba.
 
 LLVM is told to use the full vector width of the processor (on some it prefers half of it, which
-costs a quarter of the engine's speed), and to join neighbouring scalars into vectors, unless the
+costs a quarter of the speed), and to join neighbouring scalars into vectors, unless the
 environment has set these itself.
 """
 

@@ -192,7 +192,8 @@ def _comparison(op: Any, sign: str) -> None:
         to = joint(sig.args)
         a, b = (fit(context, builder, to, a, t) for a, t in zip(args, sig.args, strict=True))
         if isinstance(to.dtype, types.Float):
-            return builder.fcmp_ordered(sign, a, b)
+            compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
+            return compare(sign, a, b)
         return builder.icmp_signed(sign, a, b)
 
     infer_global(op)(Template)
@@ -200,7 +201,9 @@ def _comparison(op: Any, sign: str) -> None:
         lower_builtin(op, *pair)(lower)
 
 
-for _name, _sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "==")):
+for _name, _sign in (
+    ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "=="), ("ne", "!="),
+):  # fmt: skip
     _comparison(getattr(operator, _name), _sign)
 
 
@@ -247,6 +250,17 @@ def mask_of(builder: Any, value: Any, ty: Any, n: int) -> Any:
     undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, holds, ir.Constant(I32, 0))
     return builder.shuffle_vector(first, undefined, picked([0] * n))
+
+
+@infer_global(operator.invert)
+class _Invert(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        return signature(args[0], args[0]) if isinstance(args[0], Mask) else None
+
+
+@lower_builtin(operator.invert, Mask)
+def _invert(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.not_(args[0])
 
 
 _logic(operator.or_, "or_")
@@ -945,7 +959,7 @@ def compiled(function: Any) -> Any:
             continue
         if known:
             meant[name] = MEANINGS[found]
-        elif isinstance(found, FunctionType) and "lane" in found.__dict__:
+        elif isinstance(found, FunctionType) and words.is_lane(found):
             meant[name] = compiled(found)
     clone = FunctionType(function.__code__, meant, function.__name__, function.__defaults__)
     return njit(

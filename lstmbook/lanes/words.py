@@ -7,6 +7,12 @@ compiler, where a number is a vector register. A function marked `lane` is under
 
 Nothing takes numbers of different trials together, so what becomes of a trial cannot depend on
 how many run beside it.
+
+Beside the words there are ``+ - * /``, ``< <= > >= == !=``, and ``& | ~`` between comparisons;
+loops over `range`, and branches on what is known when code is compiled or on single whole numbers.
+Where lane numbers decide, it is `where`. A running sum begins with a lane number,
+``like(x, 0.0)``, not with 0.0. Functions that lane code calls are lane functions of the same
+module or imported by name.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -191,21 +197,50 @@ def described(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(described, value))})"
     if isinstance(value, FunctionType):
-        code = hashlib.sha256(repr(sorted(_codes(value, {}).items())).encode()).hexdigest()
+        made = [
+            (name, each.__code__.co_code, each.__code__.co_consts, each.__code__.co_names, known)
+            for name, (each, known) in sorted(reached(value).items())
+        ]
+        code = hashlib.sha256(repr(made).encode()).hexdigest()
         return f"{value.__module__}.{value.__qualname__} {code[:16]}"
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     return repr(value)
 
 
-def _codes(function: FunctionType, found: dict[str, Any]) -> dict[str, Any]:
-    """Return what a lane function does and what it calls does, by name."""
-    name = f"{function.__module__}.{function.__qualname__}"
-    if name in found:
-        return found
-    code = function.__code__
-    used = {each: function.__globals__.get(each) for each in code.co_names}
-    numbers = {each: value for each, value in used.items() if isinstance(value, int | float)}
-    found[name] = (code.co_code, code.co_consts, code.co_names, sorted(numbers.items()))
-    for each in used.values():
-        if isinstance(each, FunctionType) and "lane" in each.__dict__:
-            _codes(each, found)
+def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:
+    """Return a lane function and all that it calls, by name, each with the constants it uses.
+
+    Raises
+    ------
+    TypeError
+        If one uses a variable of a function around it, which no digest could follow.
+    """
+    found: dict[str, tuple[FunctionType, str]] = {}
+    waiting = [function]
+    while waiting:
+        each = waiting.pop()
+        name = f"{each.__module__}.{each.__qualname__}"
+        if name in found:
+            continue
+        if each.__closure__:
+            raise TypeError(f"{name} uses a variable of a function around it; lane code may not")
+        used = {
+            word: each.__globals__[word]
+            for word in each.__code__.co_names
+            if word in each.__globals__
+        }
+        known = {
+            word: described(value)
+            for word, value in used.items()
+            if not isinstance(value, FunctionType | ModuleType | type) and not callable(value)
+        }
+        defaults = (each.__defaults__, each.__kwdefaults__)
+        found[name] = each, repr((sorted(known.items()), defaults))
+        waiting += [f for f in used.values() if isinstance(f, FunctionType) and is_lane(f)]
     return found
+
+
+def is_lane(function: Any) -> bool:
+    """Return whether a function is marked as lane code."""
+    return "lane" in getattr(function, "__dict__", {})

@@ -1,13 +1,31 @@
 """LSTM with its truncated gradient (chapter 12), for many trials side by side.
 
 A number of lane code is one number a trial. `S` is a block with all that a trial's network holds,
-`X` what belongs to the present input. `lstmbook.lstm` and `lstmbook.truncated_learning` say the
-same with matrices, for one network; tests hold the two equal.
+`X` what belongs to the present input: rows of all trials, or the record of one trial and symbol.
+`lstmbook.lstm` and `lstmbook.truncated_learning` say the same with matrices, for one network;
+tests hold the two equal.
+
+==================  =================================================================
+here                in chapters 11 and 12
+==================  =================================================================
+``source, shown``   what hidden units, and what outputs read: y^m(t-1), y^m(t)
+``X.W, X.V, X.K``   the present symbol's column of W_c and W_in, of W_out, of W_k
+``into_c``          g'(net_c) y_in, what ds_c/dw gains for a source of 1
+``into_in``         g(net_c) f'(net_in), what ds_c/dw_in gains for a source of 1
+``arriving``        sum over k of w_kc delta_k
+``change_c``        learning rate times e_s, `eq-state-error`
+``change_out``      learning rate times delta_out, `eq-output-gate`
+``E``               the sum of ``change_c`` over the steps so far
+``sum_W, sum_K``    where changes go: the weights themselves, or their sums if a
+                    sequence's changes wait for its end
+==================  =================================================================
 
 The weights from an input symbol change only when the symbol occurs, so they stand side by side in
 a record of the symbol, with the partials that belong to them. An error of the output changes all
-of them, along partials that rest until their symbol comes again: so the sum ``E`` of the errors is
-kept, and ``(E - E_last) ds`` is paid when the symbol recurs or the sequence ends, which is exact.
+of them, along partials that rest until their symbol comes again. Between two occurrences the
+partial ds is constant, so the changes owed add up to ``(E - E_last) ds``; they are paid when the
+symbol recurs or the sequence ends, which is exact. Where only the last step has an error, E_last
+is 0.
 """
 
 from __future__ import annotations
@@ -73,7 +91,11 @@ def rate_of(net: LSTMLayout, S: Any, group: int) -> Number:
 
 @lane
 def going_on(net: LSTMLayout, S: Any, x: Number) -> Number:
-    """Return what a sequence carries on: 0 where it begins."""
+    """Return what a sequence carries on: 0 where it begins.
+
+    With an error at each step lanes begin at any step, and a select does it here; else the loop
+    clears what is carried between sequences.
+    """
     if net.every_step:
         return where(S.begins > 0.0, 0.0, x)
     return x  # is set to 0 when a sequence begins: seldom enough
@@ -82,7 +104,10 @@ def going_on(net: LSTMLayout, S: Any, x: Number) -> Number:
 # ---------------------------------------------------------------- forward
 @lane
 def net_input(net: LSTMLayout, S: Any, start: Number, u: int, n: int) -> Number:
-    """Return a hidden unit's net input from n sources: `eq-gates`."""
+    """Return a hidden unit's net input from n sources: `eq-hidden-net`.
+
+    A one-hot input picks one weight, so the sum starts with it.
+    """
     net_u = start
     for m in range(n):
         net_u = fma(S.W[u, m], S.source[m], net_u)
@@ -133,7 +158,7 @@ def out_net_inputs(net: LSTMLayout, S: Any, X: Any) -> None:
 
 @lane
 def enter_cells(net: LSTMLayout, S: Any) -> None:
-    """Compute input gates and internal states (`eq-internal-state`), and what they hand on."""
+    """Compute input gates and states: `eq-gates`, `eq-internal-state`; note what they hand on."""
     for b in range(net.n_blocks):
         y_in, f_in = like(S.loss, 1.0), like(S.loss, 0.0)
         if net.input_gates:
@@ -149,7 +174,7 @@ def enter_cells(net: LSTMLayout, S: Any) -> None:
 
 @lane
 def open_gates(net: LSTMLayout, S: Any) -> None:
-    """Compute output gates, of which only the most active one is open where they compete."""
+    """Compute output gates: `eq-gates`; where they compete (`eq-competition`) one is open."""
     for b in range(net.n_blocks):
         S.y_out[b], S.f_out[b] = like(S.loss, 1.0), like(S.loss, 0.0)
         if net.output_gates:
@@ -164,15 +189,15 @@ def open_gates(net: LSTMLayout, S: Any) -> None:
 def close_losers(net: LSTMLayout, S: Any) -> None:
     """Set all output gates to 0 but the most active one, the first of several."""
     for b in range(net.n_blocks):
-        S.change_out[b] = like(S.loss, 1.0)  # a place that is free at this time
+        S.won[b] = like(S.loss, 1.0)
         for other in range(net.n_blocks):
             if other < b:
-                S.change_out[b] = where(S.y_out[other] >= S.y_out[b], 0.0, S.change_out[b])
+                S.won[b] = where(S.y_out[other] >= S.y_out[b], 0.0, S.won[b])
             if other > b:
-                S.change_out[b] = where(S.y_out[other] > S.y_out[b], 0.0, S.change_out[b])
+                S.won[b] = where(S.y_out[other] > S.y_out[b], 0.0, S.won[b])
     for b in range(net.n_blocks):
-        S.y_out[b] = S.y_out[b] * S.change_out[b]
-        S.f_out[b] = S.f_out[b] * S.change_out[b]
+        S.y_out[b] = S.y_out[b] * S.won[b]
+        S.f_out[b] = S.f_out[b] * S.won[b]
 
 
 @lane
@@ -335,7 +360,7 @@ def blame(net: LSTMLayout, S: Any) -> None:
 
 @lane
 def change(net: LSTMLayout, S: Any) -> None:
-    """Change the weights in rows along partials that have been carried on."""
+    """Change the weights in rows along partials: `eq-cell-partial`, `eq-gate-partial`."""
     for c in range(net.n_cells):
         for m in range(net.n_into_c):
             S.sum_W[c, m] = fma(S.change_c[c], S.ds_c[c, m], S.sum_W[c, m])
@@ -361,7 +386,10 @@ def change_out_gates(net: LSTMLayout, S: Any) -> None:
 
 @lane
 def carry_and_change(net: LSTMLayout, S: Any) -> None:
-    """Carry the partials on and change the weights at once, where each step has an error."""
+    """Carry the partials on and change the weights at once, where each step has an error.
+
+    `eq-cell-partial`, `eq-gate-partial`.
+    """
     for c in range(net.n_cells):
         for m in range(net.n_into_c):
             ds_c = fma(S.into_c[c], S.source[m], going_on(net, S, S.ds_c[c, m]))

@@ -191,7 +191,11 @@ class LSTMLayout(Constants):
 
     @property
     def gates_rest(self) -> bool:
-        """Whether what leaves the cells matters at the last step only: nothing feeds back."""
+        """Whether what leaves the cells matters at the last step only.
+
+        Nothing feeds back and only the last step has an error: output gates and cell outputs are
+        then computed by `lstmbook.learners.lstm.last_step` alone.
+        """
         return self.n_recurrent == 0 and not self.every_step
 
     # ------------------------------------------------------------ which weights each unit has
@@ -286,6 +290,7 @@ class LSTMLayout(Constants):
             "source": number(L, self.n_plain + 1),
             "shown": number(L, self.n_shown + 1),
             "net": number(L, self.topology.n_hidden),
+            "won": number(L, blocks if self.compete else 0),
             "y_out": number(L, blocks),
             "f_out": number(L, blocks),
             "h": number(L, cells),

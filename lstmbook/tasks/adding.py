@@ -47,7 +47,7 @@ def inputs(task: Any, strings: Strings, key: int, plan: Any, at: Any, x: Any) ->
 def target(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
     """Return 0.5 + (X1 + X2) / 4."""
     both = number_at(key, plan, plan.first) + number_at(key, plan, plan.second)
-    return where(at >= 0, 0.5 + both / 4.0, 0.0)
+    return 0.5 + both / 4.0
 
 
 @dataclass(frozen=True)

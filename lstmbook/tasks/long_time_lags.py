@@ -92,7 +92,7 @@ def symbol_among_distractors(task: Any, strings: Strings, key: int, plan: Any, a
 @lane
 def kept_symbol(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
     """Return the number of the output for the kept symbol."""
-    return where(at >= 0, plan.kept, 0)
+    return plan.kept
 
 
 def _constant_prediction(p: int, errors: str) -> Baseline:

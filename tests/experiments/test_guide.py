@@ -20,16 +20,6 @@ with warnings.catch_warnings():
 
 ROOT = Path(__file__).parents[2]
 GUIDE, ARCHITECTURE = ROOT / "docs" / "experiments.md", ROOT / "ARCHITECTURE.md"
-IMPORTS = """
-from dataclasses import dataclass, field
-from typing import ClassVar
-
-import numpy as np
-
-from lstmbook.protocols import Baseline, Criterion
-from lstmbook.tasks.criteria import RunOfRight
-"""
-"""What a module of tasks begins with, beside what ARCHITECTURE.md shows."""
 
 
 def test_what_is_used_most_can_be_imported_from_the_front():
@@ -87,7 +77,7 @@ def test_the_code_of_the_guide_runs(monkeypatch, tmp_path):
         assert change in text
     task = ARCHITECTURE.read_text(encoding="utf-8").split("### A new task")[1]
     task = re.search(r"^```python\n(.*?)^```$", task, re.M | re.S)[1]
-    (tmp_path / "my_tasks.py").write_text(f"{IMPORTS}\n{task}", encoding="utf-8")
+    (tmp_path / "my_tasks.py").write_text(task, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     records = cells.run(own_task, "<guide 3>")
     assert {each.engine for each in records} == {"lanes 1"}

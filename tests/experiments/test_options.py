@@ -4,6 +4,7 @@ import functools
 import linecache
 import math
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -229,3 +230,46 @@ def test_another_function_as_a_setting_is_another_trial(readable, tmp_path):
     first = errors(lambda x: 0.5)
     assert errors(lambda x: 0.9) != first
     assert errors(lambda x: 0.5) == first
+
+
+MODULE = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lstmbook.lanes.form import Form
+from lstmbook.lanes.words import lane
+
+SIZE = {size}
+
+@lane
+def more(n):
+    return n + {by}
+
+@lane
+def begin(task, strings, key, counter, plan):
+    plan.length = more(SIZE)
+    return counter
+
+@lane
+def target(task, strings, key, plan, at):
+    return 0
+
+@dataclass(frozen=True)
+class Mine:
+    form: ClassVar[Form] = Form(begin=begin, target=target, settings=(), draws_a_step={draws})
+
+    def sample(self, rng):
+        return None
+"""
+
+
+def test_a_task_is_known_by_its_functions_what_they_call_and_what_they_use(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    found = []
+    same = {"size": 3, "by": 1, "draws": 0}
+    for i, change in enumerate(({}, {}, {"size": 4}, {"by": 2}, {"draws": 1})):
+        name = f"mine_{i}"
+        (tmp_path / f"{name}.py").write_text(MODULE.format(**same | change), encoding="utf-8")
+        found.append(canonical(import_module(name).Mine()).replace(name, "mine"))
+    assert found[0] == found[1]
+    assert len(set(found)) == 4

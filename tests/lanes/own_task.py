@@ -26,7 +26,7 @@ def symbol(task, strings, key, plan, at):
 
 @lane
 def target(task, strings, key, plan, at):
-    return where(at >= 0, plan.first, 0)
+    return plan.first
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,19 @@ def symbol_wrong(task, strings, key, plan, at):
     return where(at == 1, task.symbol, 0)
 
 
+@lane
+def target_wrong(task, strings, key, plan, at):
+    return task.shown
+
+
 @dataclass(frozen=True)
 class Wrong(Echo):
     """A task that does not keep its word."""
 
     how: str = "symbol"
     form: ClassVar[Form] = Form(
-        begin=begin_wrong, symbol=symbol_wrong, target=symbol_wrong,
-        settings=(("length", whole()), ("symbol", whole())),
+        begin=begin_wrong, symbol=symbol_wrong, target=target_wrong,
+        settings=(("length", whole()), ("symbol", whole()), ("shown", whole())),
     )  # fmt: skip
 
     def __init__(self, how):
@@ -79,4 +84,8 @@ class Wrong(Echo):
 
     @property
     def symbol(self):
-        return {"symbol": 2, "negative": -1, "length": 0}[self.how]
+        return {"symbol": 2, "negative": -1}.get(self.how, 0)
+
+    @property
+    def shown(self):
+        return 2 if self.how == "target" else 0

@@ -16,7 +16,7 @@ from lstmbook.experiments.trials import LANES, trial_of
 from lstmbook.lanes import specialise
 from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.form import Form
-from lstmbook.lanes.words import described
+from lstmbook.lanes.words import described, lane
 from lstmbook.learners.trials import Loop, Trial, program_of, run_trials
 from lstmbook.lstm import Topology
 from lstmbook.tasks import long_time_lags as lags
@@ -100,22 +100,85 @@ def test_settings_that_are_not_compiled_in_share_a_loop():
     assert {program_of(each) for each in others} == {program_of(BASE)}
 
 
-def test_another_body_of_a_tasks_function_is_another_program():
-    def changed(text):
-        names = {}
-        exec(
-            "from lstmbook.lanes.words import lane, below, word\n"
-            "LIMIT = 4\n"
-            "@lane\ndef helper(x):\n    return x + 1\n"
-            "@lane\ndef begin(task, strings, key, counter, plan):\n"
-            f"    plan.length = {text}\n    return counter\n",
-            names,
-        )
-        return Form(begin=names["begin"], target=lags.kept_symbol, settings=(("q", whole()),))
+BODIES = (
+    "5", "6", "helper(5)", "LIMIT", "SMALL", "PAIR[1]", "int(ARRAY[0])", "defaulted(5)",
+    "below(5, 6)",
+)  # fmt: skip
+GLOBALS = {"LIMIT": 4, "SMALL": np.int64(4), "PAIR": (1, 4), "ARRAY": np.array([4]), "by": 4}
 
-    texts = ("5", "6", "helper(5)", "LIMIT", "below(5, 6)")
-    assert len({described(changed(text)) for text in texts}) == len(texts)
+
+def changed(text, **values):
+    names = GLOBALS | values
+    exec(
+        "from lstmbook.lanes.words import lane, below, word\n"
+        f"@lane\ndef defaulted(x, by={names['by']}):\n    return x + by\n"
+        "@lane\ndef helper(x):\n    return x + LIMIT\n"
+        "@lane\ndef begin(task, strings, key, counter, plan):\n"
+        f"    plan.length = {text}\n    return counter\n",
+        names,
+    )
+    return Form(begin=names["begin"], target=lags.kept_symbol, settings=(("q", whole()),))
+
+
+def test_another_body_of_a_tasks_function_is_another_program():
+    assert len({described(changed(text)) for text in BODIES}) == len(BODIES)
     assert described(changed("5")) == described(changed("5"))
+
+
+@pytest.mark.parametrize(
+    ("text", "change"),
+    [
+        ("LIMIT", {"LIMIT": 5}),
+        ("helper(5)", {"LIMIT": 5}),
+        ("SMALL", {"SMALL": np.int64(5)}),
+        ("PAIR[1]", {"PAIR": (1, 5)}),
+        ("int(ARRAY[0])", {"ARRAY": np.array([5])}),
+        ("defaulted(5)", {"by": 5}),
+    ],
+)
+def test_another_constant_of_a_tasks_function_is_another_program(text, change):
+    assert described(changed(text)) == described(changed(text))
+    assert described(changed(text, **change)) != described(changed(text))
+
+
+def test_a_closure_is_no_lane_code():
+    def make(n):
+        @lane
+        def begin(task, strings, key, counter, plan):
+            plan.length = n
+            return counter
+
+        return begin
+
+    form = Form(begin=make(3), target=lags.kept_symbol, settings=())
+    with pytest.raises(TypeError, match="begin uses a variable of a function around it"):
+        described(form)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"begin": len}, "begin is .*; it must be marked with @lane"),
+        ({"settings": [("q", whole())]}, "settings is .*; it must be a tuple"),
+        ({"plan": ["kept"]}, "plan is .*; it must be a tuple"),
+        ({"draws_a_step": -1}, "draws_a_step is -1"),
+        ({"shows": "number"}, "shows is 'number'"),
+    ],
+)
+def test_a_form_that_is_none_is_named(change, named):
+    good = {"begin": lags.begin_prediction, "target": lags.kept_symbol, "settings": ()}
+    with pytest.raises((TypeError, ValueError), match=named):
+        Form(**(good | change))
+
+
+def test_a_setting_of_another_kind_is_named_by_all():
+    task = Echo(2.5)
+    trial = Trial(task, Topology(2, 2, (1,)), 0.5, seed=2, max_sequences=3)
+    said = "steps of Echo is 2.5; its form says that it is whole"
+    with pytest.raises(TypeError, match=said):
+        task.sample(np.random.default_rng(0))
+    with pytest.raises(TypeError, match=said):
+        list(run_trials([trial], plain=True))
 
 
 def test_a_readers_own_task_runs_compiled_and_in_numpy():
@@ -183,9 +246,20 @@ def test_the_sources_run_without_numba():
     assert told.startswith("numba is not installed; compiled trials need it (pip install numba)")
 
 
+NONSENSE = ("symbol", "negative", "length", "target")
+
+
 @pytest.mark.parametrize("plain", [True, False])
-@pytest.mark.parametrize("wrong", ["symbol", "negative", "length"])
-def test_a_task_that_makes_nonsense_is_named(wrong, plain):
+@pytest.mark.parametrize("wrong", NONSENSE)
+def test_a_task_that_makes_nonsense_now_and_then_is_named(wrong, plain, monkeypatch):
+    monkeypatch.setattr(Wrong, "sample", lambda self, stream: None)  # not seen there
     trial = Trial(Wrong(wrong), Topology(2, 2, (1,)), 0.5, seed=2, max_sequences=300)
     with pytest.raises(ValueError, match=r"made a symbol .* a sequence without steps, .* seed 2"):
         list(run_trials([trial], lanes=2, plain=plain))
+
+
+@pytest.mark.parametrize("wrong", NONSENSE)
+def test_a_task_that_makes_nonsense_is_named_before_it_runs(wrong):
+    trial = Trial(Wrong(wrong), Topology(2, 2, (1,)), 0.5, seed=2, max_sequences=300)
+    with pytest.raises((IndexError, ValueError)):
+        program_of(trial)

@@ -102,6 +102,7 @@ def arithmetic(case: Any, A: Any) -> None:
     S.out[7] = where((S.a >= 0.0) & (S.b < 1.0), S.a, S.c)
     S.out[8], S.out[9] = larger(S.a, S.b), smaller(S.a, S.b)
     S.out[10], S.out[11] = absolute(S.a), like(S.a, 0.1)
+    S.out[15] = where(~(S.a > S.b) & (S.a != S.b), S.a, 7.0)
     x = S.a
     x += S.b
     x *= 0.5
