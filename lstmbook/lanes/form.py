@@ -113,6 +113,12 @@ class Form(Constants):
         for name in ("settings", "plan"):
             if not isinstance(getattr(self, name), tuple):
                 raise TypeError(f"{name} is {getattr(self, name)!r}; it must be a tuple")
+        if (self.symbol is no_symbol) == (self.inputs is no_inputs):
+            raise ValueError("symbol and inputs: a form has one of them, and not both")
+        if self.every_step and not (self.symbolic and self.shows == "symbol"):
+            raise ValueError(
+                "every_step is True; then the inputs are symbols and each target is the next one"
+            )
         as_count("draws_a_step", self.draws_a_step)
         as_choice("shows", self.shows, ("symbol", "value"))
 
@@ -187,6 +193,26 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
     wanted = np.broadcast_to(np.asarray(wanted), shown.shape)
     targets[shown] = one_hot(wanted, task.n_outputs) if form.shows == "symbol" else wanted[:, None]
     return Sequence(freeze(inputs), freeze(targets), freeze(mask), task.n_inputs)
+
+
+def try_out(task: Any, n: int = 3) -> None:
+    """Draw some sequences of a task in NumPy, which names what compiled code would not see.
+
+    Raises
+    ------
+    ValueError
+        If each step has a target that is not the next symbol.
+    """
+    form: Form = task.form
+    for key in range(n):
+        sequence = task.sample(Stream(key))
+        if form.every_step and len(sequence) > 1:
+            following = np.asarray(sequence.inputs)[1:]
+            if (np.argmax(sequence.targets[:-1], axis=1) != following).any():
+                raise ValueError(
+                    f"{type(task).__name__} has an error at every step and a target that is not "
+                    "the next symbol"
+                )
 
 
 def symbols_of(task: Any, stream: Stream, n: int) -> IntArray:

@@ -55,9 +55,6 @@ ACCURACIES = (0.5, 0.9, 0.95, 1.0)
 PHASES = 3
 """So many parts a training schedule may have."""
 
-MOST_BLOCKS = 8
-"""Of so many blocks it is noted when they were added."""
-
 GOING_ON, SUCCESS, CAP, DIVERGED, BROKEN = range(5)
 ENDINGS = {SUCCESS: "success", CAP: "cap", DIVERGED: "diverged"}
 
@@ -189,7 +186,7 @@ class Program(Constants):
         """How a trial ended."""
         wholes = ("ending", "sequences", "presented", "steps", "window", "n_windows")
         fields: dict[str, Any] = {name: whole() for name in wholes}
-        fields["added"] = whole(MOST_BLOCKS)
+        fields["added"] = whole(max(self.net.n_blocks, 1))
         fields["within"] = whole(len(TOLERANCES))
         fields["accuracy"] = whole(len(ACCURACIES))
         return Layout.of("int64", fields)
@@ -451,7 +448,7 @@ def settle(program: Program, A: Arrays, i: int) -> None:
     at, length = at_of(program, A, i), plan_of(program, A, i).length
     if net.symbolic:
         n_own = trial_of(program, A, at.trial).n_inputs
-        listed = length < n_in
+        listed = length < n_own
         for j in range(length if listed else n_own):
             symbol = A.seen[i * n_in + j] if listed else j
             net.settle_symbol(net, A.numbers, i, (i * n_in + symbol) * net.record_size)
@@ -580,8 +577,7 @@ def watch_plateau(program: Program, A: Arrays, i: int, loss: float) -> None:
     else:
         at.failed += 1
     if at.failed >= trial.patience and at.blocks < program.net.n_blocks:
-        if at.blocks < MOST_BLOCKS:
-            result_of(program, A, at.trial).added[at.blocks] = at.presented
+        result_of(program, A, at.trial).added[at.blocks] = at.presented
         lane_of(program, A, i).active[at.blocks] = 1.0
         at.blocks += 1
         at.best = INFINITE

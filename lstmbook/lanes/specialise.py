@@ -51,6 +51,7 @@ def cache_directory() -> Path:
         place = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "lstmbook"
     try:
         (place / "lanes").mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=place / "lanes").close()
     except OSError:
         place = Path(tempfile.gettempdir()) / f"lstmbook-{getpass.getuser()}"
         (place / "lanes").mkdir(parents=True, exist_ok=True)
@@ -166,7 +167,8 @@ def compile_function(function: Any, constants: Any, arrays: Any) -> Callable[[],
 
 
 @cache
-def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...]) -> Any:
+def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...], made_of: str) -> Any:
+    """Return the compiled loop; `made_of` is what the program is made of now."""
     from lstmbook.lanes import loop
     from lstmbook.lanes.machine import numba
     from lstmbook.lanes.vector import arrays_at, compiled
@@ -197,6 +199,6 @@ def loop_of(
     need_numba()
     if on_compile is not None and not is_compiled(program):
         on_compile(f"compiling the trial loop ({program.net.dtype})")
-    run = _compiled(program, kinds_of(arrays))
+    run = _compiled(program, kinds_of(arrays), described(program))
     addresses = np.array(addresses_of(arrays), dtype=np.int64)
     return lambda budget: int(run(budget, addresses))

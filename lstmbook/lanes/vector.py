@@ -946,9 +946,17 @@ MEANINGS: dict[Any, Any] = {
 """Each word's meaning here."""
 
 
-@cache
 def compiled(function: Any) -> Any:
-    """Return a lane function for the compiler: with the words' meanings, and what it calls too."""
+    """Return a lane function for the compiler: with the words' meanings, and what it calls too.
+
+    A function of a reader's is compiled anew when a constant that it uses has changed.
+    """
+    own = function.__module__.startswith("lstmbook.")
+    return _compiled(function, "" if own else words.described(function))
+
+
+@cache
+def _compiled(function: Any, made_of: str) -> Any:
     names = _names(function.__code__)
     meant = dict(function.__globals__)
     for name in names & meant.keys():

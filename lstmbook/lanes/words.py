@@ -214,7 +214,8 @@ def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:
     Raises
     ------
     TypeError
-        If one uses a variable of a function around it, which no digest could follow.
+        If one uses what cannot be followed: a variable of a function around it, a module, a
+        class, or a function that is neither a word nor lane code.
     """
     found: dict[str, tuple[FunctionType, str]] = {}
     waiting = [function]
@@ -233,12 +234,24 @@ def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:
         known = {
             word: described(value)
             for word, value in used.items()
-            if not isinstance(value, FunctionType | ModuleType | type) and not callable(value)
+            if not isinstance(value, ModuleType | type) and not callable(value)
         }
+        if not each.__module__.startswith("lstmbook."):
+            _check_used(name, {word: used[word] for word in used.keys() - known.keys()})
         defaults = (each.__defaults__, each.__kwdefaults__)
         found[name] = each, repr((sorted(known.items()), defaults))
         waiting += [f for f in used.values() if isinstance(f, FunctionType) and is_lane(f)]
     return found
+
+
+def _check_used(name: str, used: dict[str, Any]) -> None:
+    for word, value in used.items():
+        a_word = getattr(value, "__module__", "").startswith("lstmbook.lanes.")
+        if not (is_lane(value) or (a_word and isinstance(value, FunctionType))):
+            raise TypeError(
+                f"{name} uses {word}, {value!r}, which is neither a word of lane code, a function "
+                "marked with @lane, nor a constant"
+            )
 
 
 def is_lane(function: Any) -> bool:

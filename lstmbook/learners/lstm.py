@@ -126,13 +126,18 @@ def read_sources(net: LSTMLayout, S: Any, X: Any) -> None:
 
 
 @lane
+def if_there(net: LSTMLayout, S: Any, b: int, x: Number) -> Number:
+    """Return what belongs to a block: 0 as long as the block has not been added."""
+    if net.construct:
+        return where(S.active[b] > 0.0, x, 0.0)
+    return x
+
+
+@lane
 def feed_back(net: LSTMLayout, S: Any, m: int, b: int, y: Number) -> None:
     """Note a hidden unit's activation for the next step, if the unit feeds back."""
     if m < net.n_recurrent:
-        if net.construct:
-            S.y_new[m] = y * S.active[b]
-        else:
-            S.y_new[m] = y
+        S.y_new[m] = if_there(net, S, b, y)
 
 
 @lane
@@ -178,7 +183,8 @@ def open_gates(net: LSTMLayout, S: Any) -> None:
     for b in range(net.n_blocks):
         S.y_out[b], S.f_out[b] = like(S.loss, 1.0), like(S.loss, 0.0)
         if net.output_gates:
-            S.y_out[b], S.f_out[b] = logistic(S.net[net.n_gated + b])
+            y_out, f_out = logistic(S.net[net.n_gated + b])
+            S.y_out[b], S.f_out[b] = if_there(net, S, b, y_out), if_there(net, S, b, f_out)
     if net.compete:
         close_losers(net, S)
     for b in range(net.n_out_gates):
@@ -208,9 +214,7 @@ def leave_cells(net: LSTMLayout, S: Any) -> None:
             c = first_of(net, b) + i
             h, h_slope = squash(net.h, S.s[c])
             S.h[c], S.h_slope[c] = h, h_slope
-            y_c = S.y_out[b] * h
-            if net.construct:
-                y_c = y_c * S.active[b]
+            y_c = if_there(net, S, b, S.y_out[b] * h)
             S.shown[c] = y_c
             if c < net.n_recurrent:
                 S.y_new[c] = y_c
@@ -347,9 +351,7 @@ def blame(net: LSTMLayout, S: Any) -> None:
         through = like(S.loss, 0.0)
         for i in range(size_of(net, b)):
             c = first_of(net, b) + i
-            arriving = S.arriving[c]
-            if net.construct:
-                arriving = arriving * S.active[b]
+            arriving = if_there(net, S, b, S.arriving[c])
             change = rate * ((S.y_out[b] * S.h_slope[c]) * arriving)
             S.change_c[c] = change
             if net.symbolic:

@@ -12,7 +12,7 @@ import numpy as np
 from lstmbook.abuse import Phase, Plateau, memory_weights, weights_into_memory
 from lstmbook.lanes.blocks import Block, view
 from lstmbook.lanes.draws import Stream, fractions, stream_key
-from lstmbook.lanes.form import NO_STRINGS, Strings
+from lstmbook.lanes.form import NO_STRINGS, Strings, try_out
 from lstmbook.lanes.loop import (
     ACCURACIES,
     BROKEN,
@@ -38,6 +38,9 @@ LANES_VERSION = 1
 
 LANES = 16
 """Trials side by side unless told otherwise: one or two of the widest vectors there are."""
+
+MOST_LANES = 128
+"""More make the code long and no trial quicker."""
 
 GROUPS = ("into", "out", "rest")
 """Weights that a schedule can give rates of their own: into cells and gates, from cells to
@@ -153,16 +156,21 @@ class Trial:
             ("net", self.net, Topology),
             ("plateau", self.plateau, Plateau | None),
         ):
-            if not isinstance(value, wanted):
+            if not isinstance(value, wanted) or isinstance(value, type):
                 raise TypeError(f"{name} is {value!r}; it must be {_words(wanted)}")
+        if not isinstance(self.schedule, tuple):
+            raise TypeError(f"schedule is {self.schedule!r}; it must be a tuple of Rates")
         for i, part in enumerate(self.schedule):
             if not isinstance(part, Rates):
                 raise TypeError(f"schedule[{i}] is {part!r}; it must be a Rates")
         as_number("learning_rate", self.learning_rate, above=0)
         as_number("scale", self.scale, at_least=0)
         as_count("seed", self.seed, at_most=2**64 - 1)
-        as_count("max_sequences", self.max_sequences, at_least=1)
+        as_count("max_sequences", self.max_sequences, at_least=1, at_most=2**62)
         as_count("start_blocks", self.start_blocks, at_most=self.net.n_blocks)
+        if self.start_blocks and self.plateau is None:
+            raise ValueError(f"start_blocks is {self.start_blocks}; without a plateau it must be 0")
+        biases_of(self)
         as_choice("updates", self.updates, UPDATES)
         as_choice("dtype", self.dtype, DTYPES)
         if self.weights is not None:
@@ -188,8 +196,8 @@ class Result:
     presented, steps
         How many sequences, and time steps, the trial learned from.
     errors, window
-        Mean loss of each full window of so many sequences. The window doubles when there would
-        be more than 128.
+        Mean loss of each full window of so many sequences. When there are 128, neighbours are
+        averaged and the window doubles.
     added_at
         When blocks were added (sequences presented).
     within
@@ -262,17 +270,31 @@ def unsupported(trial: Trial) -> str | None:
     form = getattr(task, "form", None)
     if form is None:
         return f"{type(task).__name__} has no form in lane code"
+    if not _samples_by_form(task):
+        return f"{type(task).__name__} draws its sequences otherwise than its form"
     if form.strings:
+        if type(task) is not EmbeddedReber:
+            return "strings of sets are those of the embedded Reber grammar only"
         if trial.schedule:
             return "with a schedule it neither adds blocks nor learns strings of sets"
-        if not isinstance(criterion, AllRight) or criterion.is_right is not string_predicted:
+        if type(criterion) is not AllRight or criterion.is_right is not string_predicted:
             return "the criterion is not that every string is predicted"
         return None
-    if not isinstance(criterion, RunOfRight):
+    if type(criterion) is not RunOfRight:
         return "the criterion is not a run of right sequences"
     if form.every_step and not _every_step(task) and criterion.steps == "every":
         return "errors are injected at the last step only but judged at every step"
     return None
+
+
+def _samples_by_form(task: Any) -> bool:
+    """Return whether a task's class, and none derived from it, says how sequences are drawn."""
+    classes = type(task).__mro__
+    where = {
+        name: next(i for i, each in enumerate(classes) if name in vars(each))
+        for name in ("form", "sample")
+    }
+    return where["form"] <= where["sample"]
 
 
 def _every_step(task: Any) -> bool:
@@ -293,8 +315,7 @@ def program_of(trial: Trial, lanes: int | None = None) -> Program:
         raise ValueError(f"trial cannot run in lanes: {why}")
     task: Any = trial.task
     if not type(task).__module__.startswith("lstmbook."):
-        for seed in range(3):  # NumPy names what compiled code would not see
-            task.sample(Stream(stream_key(seed, "sequences")))
+        try_out(task)
     form, net = task.form, trial.net
     if lanes is None:
         lanes = LANES
@@ -310,7 +331,7 @@ def program_of(trial: Trial, lanes: int | None = None) -> Program:
             scheduled=bool(trial.schedule),
             legal=form.strings,
             dtype=trial.dtype,
-            lanes=as_count("lanes", lanes, at_least=1),
+            lanes=as_count("lanes", lanes, at_least=1, at_most=MOST_LANES),
         ),
         form,
     )
@@ -577,6 +598,9 @@ def run_trials(
     as_number("slice_seconds", slice_seconds, above=0)
     groups: dict[Program, list[int]] = {}
     everything = list(trials)
+    for i, trial in enumerate(everything):
+        if not isinstance(trial, Trial):
+            raise TypeError(f"trials[{i}] is {trial!r}; it must be a Trial")
     for i, trial in enumerate(everything):
         groups.setdefault(program_of(trial, lanes), []).append(i)
     for program, members in groups.items():

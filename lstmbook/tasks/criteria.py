@@ -39,7 +39,7 @@ class RunOfRight:
 
     def __post_init__(self) -> None:
         as_number("tolerance", self.tolerance, above=0)
-        as_count("run", self.run, at_least=1)
+        as_count("run", self.run, at_least=1, at_most=2**62)
         as_choice("steps", self.steps, ("every", "last"))
         as_choice("counted", self.counted, ("first", "last"))
 
@@ -96,7 +96,7 @@ class AllRight:
     every: int = 256
 
     def __post_init__(self) -> None:
-        as_count("every", self.every, at_least=1)
+        as_count("every", self.every, at_least=1, at_most=2**62)
 
     def right(self, sequence: Sequence, outputs: Array) -> bool:
         """Return whether this one sequence is right."""

@@ -278,7 +278,7 @@ class RandomDistractors:
     def __post_init__(self) -> None:
         as_count("q", self.q, at_least=1)
         as_count("p", self.p, at_least=1)
-        as_number("stop", self.stop, above=0, at_most=1)
+        as_number("stop", self.stop, at_least=1e-6, at_most=1)
 
     @property
     def alphabet(self) -> Alphabet:

@@ -256,7 +256,8 @@ def target(task, strings, key, plan, at):
 
 @dataclass(frozen=True)
 class Mine:
-    form: ClassVar[Form] = Form(begin=begin, target=target, settings=(), draws_a_step={draws})
+    form: ClassVar[Form] = Form(begin=begin, symbol=target, target=target, settings=(),
+                                draws_a_step={draws})
 
     def sample(self, rng):
         return None

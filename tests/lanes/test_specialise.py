@@ -117,7 +117,8 @@ def changed(text, **values):
         f"    plan.length = {text}\n    return counter\n",
         names,
     )
-    return Form(begin=names["begin"], target=lags.kept_symbol, settings=(("q", whole()),))
+    return Form(begin=names["begin"], target=lags.kept_symbol, symbol=lags.symbol_in_order,
+                settings=(("q", whole()),))  # fmt: skip
 
 
 def test_another_body_of_a_tasks_function_is_another_program():
@@ -150,7 +151,7 @@ def test_a_closure_is_no_lane_code():
 
         return begin
 
-    form = Form(begin=make(3), target=lags.kept_symbol, settings=())
+    form = Form(begin=make(3), symbol=lags.symbol_in_order, target=lags.kept_symbol, settings=())
     with pytest.raises(TypeError, match="begin uses a variable of a function around it"):
         described(form)
 
@@ -166,7 +167,8 @@ def test_a_closure_is_no_lane_code():
     ],
 )
 def test_a_form_that_is_none_is_named(change, named):
-    good = {"begin": lags.begin_prediction, "target": lags.kept_symbol, "settings": ()}
+    good = {"begin": lags.begin_prediction, "target": lags.kept_symbol, "settings": (),
+            "symbol": lags.symbol_in_order}  # fmt: skip
     with pytest.raises((TypeError, ValueError), match=named):
         Form(**(good | change))
 
