@@ -951,7 +951,7 @@ def compiled(function: Any) -> Any:
 
     A function of a reader's is compiled anew when a constant that it uses has changed.
     """
-    own = function.__module__.startswith("lstmbook.")
+    own = str(function.__module__).startswith("lstmbook.")
     return _compiled(function, "" if own else words.described(function))
 
 

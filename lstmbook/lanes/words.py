@@ -236,7 +236,7 @@ def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:
             for word, value in used.items()
             if not isinstance(value, ModuleType | type) and not callable(value)
         }
-        if not each.__module__.startswith("lstmbook."):
+        if not str(each.__module__).startswith("lstmbook."):
             _check_used(name, {word: used[word] for word in used.keys() - known.keys()})
         defaults = (each.__defaults__, each.__kwdefaults__)
         found[name] = each, repr((sorted(known.items()), defaults))
