@@ -246,7 +246,7 @@ def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:
 
 def _check_used(name: str, used: dict[str, Any]) -> None:
     for word, value in used.items():
-        a_word = getattr(value, "__module__", "").startswith("lstmbook.lanes.")
+        a_word = str(getattr(value, "__module__", "")).startswith("lstmbook.lanes.")
         if not (is_lane(value) or (a_word and isinstance(value, FunctionType))):
             raise TypeError(
                 f"{name} uses {word}, {value!r}, which is neither a word of lane code, a function "
