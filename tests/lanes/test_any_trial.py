@@ -15,6 +15,7 @@ from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSe
 from lstmbook.tasks.reber import EmbeddedReber
 from lstmbook.truncated_learning import LSTM
 
+from .machines import MACHINES
 from .reference_run import reference_run
 from .topologies import random_topology
 
@@ -42,7 +43,10 @@ def run_both(machine, trials):
     return zip(ours, map(reference_run, trials), strict=True)
 
 
-@pytest.mark.parametrize("draw", range(4))
+@pytest.mark.parametrize(
+    ("machine", "draw"),
+    [*((MACHINES["lanes"], draw) for draw in range(4)), (MACHINES["engine"], 0)],
+)
 @pytest.mark.parametrize("updates", ["every step", "sequence end"])
 @pytest.mark.parametrize("task", TASKS)
 def test_a_sequence_changes_the_weights_as_in_the_reference(machine, task, updates, draw):
@@ -89,7 +93,10 @@ def thesis_phases(net):
     return Phase(2, 0.9, ~memory), Phase(3, 0.4, memory), Phase(1, 0.6, ~weights_into_memory(net))
 
 
-@pytest.mark.parametrize("draw", range(2))
+@pytest.mark.parametrize(
+    ("machine", "draw"),
+    [*((MACHINES["lanes"], draw) for draw in range(2)), (MACHINES["engine"], 0)],
+)
 @pytest.mark.parametrize("updates", ["every step", "sequence end"])
 @pytest.mark.parametrize("task", [name for name in TASKS if name != "Reber"])
 def test_a_schedule_gives_weights_their_rates_as_in_the_reference(machine, task, updates, draw):

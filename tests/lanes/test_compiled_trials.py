@@ -19,6 +19,7 @@ from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
 from lstmbook.truncated_learning import LSTM
 
+from .machines import MACHINES
 from .reference_run import reference_run
 
 TASK = RandomDistractors(q=6, p=4, criterion=RunOfRight(0.3, 20))
@@ -67,7 +68,7 @@ def test_a_long_run_stays_as_close_as_a_nudge_of_one_ulp_lets_it(machine):
         assert np.abs(ours.weights - weights).max() <= 100 * spread
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("lanes", [4, 1])
 def test_the_bits_do_not_depend_on_the_number_of_lanes(machine, lanes, sixteen):
     assert [bits(each) for each in machine.run(TRIALS, lanes)] == sixteen
 
@@ -153,7 +154,8 @@ def test_the_error_curve_and_milestones_are_the_references(machine):
     assert len(shares) > 1
 
 
-def test_the_bits_of_many_outputs_and_a_growing_net_do_not_depend_on_the_lanes(machine):
+def test_the_bits_of_many_outputs_and_a_growing_net_do_not_depend_on_the_lanes():
+    machine = MACHINES["lanes"]
     task = TwoSequences(p=18, criterion=RunOfRight(0.3, 20))
     net = Topology(19, 19, (1,), output_gates=False, recurrent="cells and gates", shortcuts=True,
                    output_biases=True, g="logistic", h="identity")  # fmt: skip
