@@ -20,18 +20,20 @@ from typing import Any
 import numpy as np
 
 from lstmbook.lanes.loop import Arrays, Program
+from lstmbook.lanes.loop import run as run_trials
 from lstmbook.lanes.words import Constants, described
 
-ENTRY = '''"""The trial loop for one program; its machine code is kept beside this file.
+ENTRY = '''"""Lane code for some constants; its machine code is kept beside this file.
 
-{program}
+{source}
+{constants}
 """
 
-PROGRAM = KINDS = source = arrays_at = None
+CONSTANTS = KINDS = source = arrays_at = None
 
 
-def run(budget, addresses):
-    return source(PROGRAM, budget, arrays_at(KINDS, addresses))
+def run(number, addresses):
+    return source(CONSTANTS, number, arrays_at(KINDS, addresses))
 '''
 
 
@@ -94,11 +96,11 @@ def write_once(place: Path, text: str) -> None:
         os.replace(draft.name, place)
 
 
-def _written(program: Program) -> Path:
-    """Write a program's entry to the cache, unless it stands there, and return its place."""
-    text = ENTRY.format(program=described(program))
+def _written(source: Any, constants: Any) -> Path:
+    """Write an entry to the cache, unless it stands there, and return its place."""
+    text = ENTRY.format(source=source.__qualname__, constants=described(constants))
     name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
-    place = cache_directory() / f"loop_{name}.py"
+    place = cache_directory() / f"{source.__name__}_{name}.py"
     write_once(place, text)
     return place
 
@@ -117,7 +119,7 @@ def module_at(place: Path) -> ModuleType:
 
 def is_compiled(program: Program) -> bool:
     """Return whether a program's machine code is on disk."""
-    place = _written(program)
+    place = _written(run_trials, program)
     return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
 
 
@@ -167,16 +169,43 @@ def compile_function(function: Any, constants: Any, arrays: Any) -> Callable[[],
 
 
 @cache
-def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...], made_of: str) -> Any:
-    """Return the compiled loop; `made_of` is what the program is made of now."""
-    from lstmbook.lanes import loop
+def _compiled(source: Any, constants: Any, kinds: tuple[tuple[str, Any], ...], made_of: str) -> Any:
+    """Return compiled code; `made_of` is what the constants are made of now."""
     from lstmbook.lanes.machine import numba
     from lstmbook.lanes.vector import arrays_at, compiled
 
-    entry: Any = module_at(_written(program))
-    entry.PROGRAM, entry.KINDS = program, Kinds(kinds)
-    entry.source, entry.arrays_at = compiled(loop.run), arrays_at
+    entry: Any = module_at(_written(source, constants))
+    entry.CONSTANTS, entry.KINDS = constants, Kinds(kinds)
+    entry.source, entry.arrays_at = compiled(source), arrays_at
     return numba.njit(error_model="numpy", cache=True, nogil=True)(entry.run)
+
+
+def compiled_entry(source: Any, constants: Any, arrays: Any) -> Callable[[int], int]:
+    """Return a lane function ``source(constants, number, arrays)`` of a number, compiled.
+
+    Its machine code is kept on disk.
+
+    Parameters
+    ----------
+    source
+        A lane function that returns a whole number.
+    arrays
+        A named tuple of flat arrays, which must live as long as what is returned is used.
+
+    Raises
+    ------
+    ImportError
+        If Numba is not installed.
+    """
+    need_numba()
+    run = _compiled(source, constants, kinds_of(arrays), described(constants))
+    addresses = np.array(addresses_of(arrays), dtype=np.int64)
+
+    def call(number: int) -> int:
+        assert arrays is not None  # it lives as long as its addresses are used
+        return int(run(number, addresses))
+
+    return call
 
 
 def loop_of(
@@ -199,6 +228,4 @@ def loop_of(
     need_numba()
     if on_compile is not None and not is_compiled(program):
         on_compile(f"compiling the trial loop ({program.net.dtype})")
-    run = _compiled(program, kinds_of(arrays), described(program))
-    addresses = np.array(addresses_of(arrays), dtype=np.int64)
-    return lambda budget: int(run(budget, addresses))
+    return compiled_entry(run_trials, program, arrays)

@@ -54,12 +54,10 @@ from lstmbook.learners.lstm_layout import LSTMLayout, Numbers
 from lstmbook.learners.outputs import (
     INTO,
     apply_output_sums,
-    change_outputs,
     forget_symbol,
-    note_illegal,
-    outputs,
+    outputs_of_all,
+    outputs_of_one,
     rate_of,
-    wide_outputs,
 )
 
 
@@ -399,16 +397,7 @@ def learning_step(net: LSTMLayout, M: Numbers, places: Memory) -> None:
     collect(net.moved, M.now, M.records, places, 0)
     enter(net, S, X)
     forward(net, S, X)
-    if net.wide:
-        N = view(net.numbering, M.numbering, 0)
-        for i in range(net.lanes):
-            R = view(net.record, M.records, places[i])
-            wide_outputs(net, one_lane(S, i), view(net.own, M.own, i * net.own_size), R, N)
-    else:
-        outputs(net, S, X)
-        change_outputs(net, S, X)
-        if net.legal:
-            note_illegal(net, S)
+    outputs_of_all(net, S, X, M, places, 0)
     blame(net, S)
     carry_and_change(net, S)
     carry_symbol(net, S, X)
@@ -418,19 +407,14 @@ def learning_step(net: LSTMLayout, M: Numbers, places: Memory) -> None:
 
 
 @seldom
-def last_step(net: LSTMLayout, M: Numbers, i: int, place: int) -> None:
+def last_step(net: LSTMLayout, M: Numbers, i: int, place: int, t: int) -> None:
     """Do what the error of a trial's last step does; its symbol's record is at a place."""
     mine, R = one_lane(view(net.state, M.state, 0), i), view(net.record, M.records, place)
     if net.gates_rest:
         out_net_inputs(net, mine, R)
         open_gates(net, mine)
         leave_cells(net, mine)
-    if net.wide:
-        N = view(net.numbering, M.numbering, 0)
-        wide_outputs(net, mine, view(net.own, M.own, i * net.own_size), R, N)
-    else:
-        outputs(net, mine, R)
-        change_outputs(net, mine, R)
+    outputs_of_one(net, mine, R, M, i)
     blame(net, mine)
     change(net, mine)
     leave(net, mine, R)
@@ -445,11 +429,24 @@ def settle_symbol(net: LSTMLayout, M: Numbers, i: int, place: int) -> None:
 
 
 @lane
-def settle(net: LSTMLayout, M: Numbers, i: int) -> None:
+def settle(net: LSTMLayout, M: Numbers, i: int, length: int) -> None:
     """End a trial's sequence for all but its symbols."""
     if net.at_end:
         mine = one_lane(view(net.state, M.state, 0), i)
         apply_sums(net, mine, view(net.own, M.own, i * net.own_size))
+
+
+@seldom
+def prepare(net: LSTMLayout, M: Numbers, i: int) -> None:
+    """Set the 1s that biases read."""
+    mine = one_lane(view(net.state, M.state, 0), i)
+    mine.source[net.n_plain] = 1.0
+    mine.shown[net.n_shown] = 1.0
+
+
+@lane
+def never(net: LSTMLayout, M: Numbers, places: Memory, t: int) -> None:
+    """Stand for what is not done: its trials run freely."""
 
 
 @dataclass(frozen=True)
@@ -480,3 +477,18 @@ class LaneLSTM(LSTMLayout):
     def settle(self) -> Callable[..., None]:
         """What the end of a sequence changes of all else."""
         return settle
+
+    @property
+    def prepare(self) -> Callable[..., None]:
+        """What a trial begins with that is not 0."""
+        return prepare
+
+    @property
+    def forward_step(self) -> Callable[..., None]:
+        """Nothing: trials run freely."""
+        return never
+
+    @property
+    def go_back(self) -> Callable[..., None]:
+        """Nothing: trials run freely."""
+        return never

@@ -172,6 +172,16 @@ class LSTMLayout(OutputLayout):
         return False
 
     @property
+    def one_hot(self) -> bool:
+        """Whether units read symbols as numbers."""
+        return False
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether sequences begin together."""
+        return False
+
+    @property
     def noted(self) -> bool:
         """Whether outputs are kept for whoever presented the step."""
         return False
@@ -373,7 +383,7 @@ class LSTMLayout(OutputLayout):
         """What a step without error changes."""
         return self._moving("ds_c", "ds_in")
 
-    def numbers(self, n_inputs: int, ahead: int) -> Numbers:
+    def numbers(self, n_inputs: int, ahead: int, room: int = 0) -> Numbers:
         """Return memory, for alphabets of up to `n_inputs` and so many steps ahead."""
         return Numbers(
             self.state.memory(),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lstmbook.lanes.blocks import Layout, Memory, number, up_to, view
+from lstmbook.lanes.blocks import Layout, Memory, number, one_lane, up_to, view
 from lstmbook.lanes.learner import IN_OWN, IN_RECORDS, IN_STATE
 from lstmbook.lanes.squash import squash
 from lstmbook.lanes.words import (
@@ -92,6 +92,11 @@ class OutputLayout(Constants):
         return bool(self.legal or self.noted)
 
     @property
+    def n_arriving(self) -> int:
+        """Units at which errors arrive from outside: those that outputs read."""
+        return int(self.n_read)
+
+    @property
     def n_shown(self) -> int:
         """Sources of outputs in rows, without the bias: units, and real inputs with shortcuts."""
         return int(self.n_read + (self.n_dense if self.shortcuts else 0))
@@ -161,7 +166,7 @@ class OutputLayout(Constants):
             "target": number(L),
             "wanted": number(L, self.n_narrow if self.vector_wanted else 0),
             "shown": number(L, self.n_shown + 1),
-            "arriving": number(L, self.n_read),
+            "arriving": number(L, self.n_arriving),
             "delta": number(L, self.n_narrow),
             "y_k": number(L, self.n_narrow),
             "may": number(L, self.n_narrow if self.legal else 0),
@@ -179,6 +184,16 @@ class OutputLayout(Constants):
         fields["wanted"] = number(self.across, self.n_across if self.vector_wanted else 0)
         fields["y_k"] = number(self.across, self.n_across if self.noted else 0)
         return Layout.of(self.dtype, fields)
+
+    @property
+    def first_wanted(self) -> int:
+        """Where the targets of wide outputs begin in a trial's memory."""
+        return self.own.start("wanted")
+
+    @property
+    def first_y_k(self) -> int:
+        """Where wide outputs begin in a trial's memory."""
+        return self.own.start("y_k")
 
     @cached_property
     def numbering(self) -> Layout:
@@ -246,7 +261,10 @@ def rate_of(net: OutputLayout, S: Any, group: int) -> Number:
 def judge(net: OutputLayout, S: Any, loss: Number, worst: Number) -> None:
     """Add a step's loss, and keep the largest error (of the last step, if that is judged)."""
     S.loss = S.loss + loss
-    S.worst = larger(worst, S.worst * (1.0 - S.judge_last))
+    worst = larger(worst, S.worst * (1.0 - S.judge_last))
+    if net.masked:
+        worst = where(S.counts > 0.0, worst, S.worst)
+    S.worst = worst
 
 
 @lane
@@ -354,6 +372,32 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
     for c in range(net.n_read):
         mine.arriving[c] = total(own.arriving[c])
     judge(net, mine, total(loss), largest(worst))
+
+
+@lane
+def outputs_of_all(net: OutputLayout, S: Any, X: Any, M: Any, places: Memory, at: int) -> None:
+    """Outputs of all trials with their errors and changes; a record begins at places[at + i]."""
+    if net.wide:
+        N = view(net.numbering, M.numbering, 0)
+        for i in range(net.lanes):
+            R = view(net.record, M.records, places[at + i])
+            wide_outputs(net, one_lane(S, i), view(net.own, M.own, i * net.own_size), R, N)
+    else:
+        outputs(net, S, X)
+        change_outputs(net, S, X)
+    if net.legal:
+        note_illegal(net, S)
+
+
+@lane
+def outputs_of_one(net: OutputLayout, mine: Any, R: Any, M: Any, i: int) -> None:
+    """The same of one trial; R is its symbol's record."""
+    if net.wide:
+        N = view(net.numbering, M.numbering, 0)
+        wide_outputs(net, mine, view(net.own, M.own, i * net.own_size), R, N)
+    else:
+        outputs(net, mine, R)
+        change_outputs(net, mine, R)
 
 
 # ---------------------------------------------------------------- a sequence's end
