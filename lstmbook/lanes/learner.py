@@ -105,6 +105,11 @@ class LaneLearner(Protocol):
         ...
 
     @property
+    def past(self) -> Layout:
+        """The block of what is kept of a step, where sequences begin together."""
+        ...
+
+    @property
     def rows(self) -> int:
         """The rows of ``state``."""
         ...

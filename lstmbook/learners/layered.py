@@ -423,7 +423,7 @@ class Layered(OutputLayout):
                 for i in range(size):
                     parts += self._into_unit(layer, r, i, n_inputs)
         if not self.fully:
-            parts += self.output_places(self.record, n_inputs, 0)
+            parts += self.output_places(self.record, n_inputs)
         return np.array(parts, dtype=np.int64)
 
     def _into_unit(self, layer: int, r: int, i: int, n_inputs: int) -> list[tuple[int, int, int]]:

@@ -284,6 +284,11 @@ class LSTMLayout(OutputLayout):
         return Layout.of(self.dtype, fields)
 
     @property
+    def past(self) -> Layout:
+        """Nothing: trials run freely."""
+        return Layout.of(self.dtype, {})
+
+    @property
     def rows(self) -> int:
         """The rows of `state`."""
         return self.state.size // self.lanes

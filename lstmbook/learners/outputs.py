@@ -217,7 +217,7 @@ class OutputLayout(Constants):
         return IN_STATE, start + (i * field.shape[1] + j) * self.lanes, -1
 
     def output_places(
-        self, record: Layout, n_inputs: int, first_unit: int
+        self, record: Layout, n_inputs: int, first_unit: int | None = None
     ) -> list[tuple[int, int, int]]:
         """Return where the weights into outputs stand, as `LaneLearner.weight_places` has them.
 
@@ -228,7 +228,8 @@ class OutputLayout(Constants):
         record
             The record of a symbol.
         first_unit
-            The number that the first output has among the units that may have biases.
+            The number that the first output has among the units whose biases may be set; None
+            if none is.
         """
         parts = []
         for k in range(self.n_outputs):
@@ -238,7 +239,7 @@ class OutputLayout(Constants):
                 start = record.start("across" if self.wide else "K") + k
                 parts += [(IN_RECORDS, start + j * record.size, -1) for j in range(n_inputs)]
             parts += own[self.n_read :]
-            if self.output_biases:
+            if self.output_biases and first_unit is not None:
                 parts[-1] = (*parts[-1][:2], first_unit + k)
         return parts
 
