@@ -278,8 +278,7 @@ class Layered(OutputLayout):
             "back": number(L, units),
             **self.output_weights,
         }
-        summed = self.at_end or self.in_rounds
-        fields |= {"sum_W": W if summed else "W", "sum_b": b if summed else "b"}
+        fields |= {"sum_W": W, "sum_b": b} if self.sums_rows else {"sum_W": "W", "sum_b": "b"}
         return Layout.of(self.dtype, fields)
 
     @cached_property
@@ -317,6 +316,11 @@ class Layered(OutputLayout):
     def n_from_symbol(self) -> int:
         """Weights from a symbol into units, which stand in its record."""
         return self.n_nets * self.layers[0] if self.in_records else 0
+
+    @property
+    def sums_rows(self) -> bool:
+        """Whether changes of weights in rows are summed up first, since errors still need them."""
+        return self.at_end or self.in_rounds
 
     @property
     def sums_symbols(self) -> bool:
@@ -518,7 +522,7 @@ def own_outputs(net: Layered, S: Any, P: Any) -> None:
 
 
 @lane
-def answer(net: Layered, S: Any, P: Any, X: Any, M: Numbers, places: Floats, at: int) -> None:
+def answer(net: Layered, S: Any, P: Any, X: Any, M: Any, places: Floats, at: int) -> None:
     """Compute the outputs of all trials, their errors, and what these change at once."""
     if net.fully:
         own_outputs(net, S, P)
@@ -530,7 +534,7 @@ def answer(net: Layered, S: Any, P: Any, X: Any, M: Numbers, places: Floats, at:
 
 
 @lane
-def answer_of_one(net: Layered, mine: Any, P: Any, R: Any, M: Numbers, i: int) -> None:
+def answer_of_one(net: Layered, mine: Any, P: Any, R: Any, M: Any, i: int) -> None:
     """The same of one trial; R is its symbol's record."""
     if net.fully:
         own_outputs(net, mine, P)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -51,22 +52,22 @@ def set_step(net: Layered, G: Given, t: int, row: int) -> None:
     for m in range(net.n_dense):
         inputs.x[m] = G.x[t * net.n_dense + m]
     mine.counts = G.counts[t]
-    for k in range(net.n_narrow):
-        mine.wanted[k] = G.targets[t * net.n_outputs + k]
-    if net.wide:
-        for k in range(net.n_outputs):
-            G.numbers.own[net.first_wanted + k] = G.targets[t * net.n_outputs + k]
+    for k in range(net.n_judged):
+        if net.wide:
+            G.numbers.own[net.first_wanted + k] = G.targets[t * net.n_judged + k]
+        else:
+            mine.wanted[k] = G.targets[t * net.n_judged + k]
 
 
 @lane
 def note_step(net: Layered, G: Given, t: int) -> None:
     """Copy out a step's outputs."""
     mine = one_lane(view(net.state, G.numbers.state, 0), 0)
-    for k in range(net.n_narrow):
-        G.outputs[t * net.n_outputs + k] = mine.y_k[k]
-    if net.wide:
-        for k in range(net.n_outputs):
-            G.outputs[t * net.n_outputs + k] = G.numbers.own[net.first_y_k + k]
+    for k in range(net.n_judged):
+        if net.wide:
+            G.outputs[t * net.n_judged + k] = G.numbers.own[net.first_y_k + k]
+        else:
+            G.outputs[t * net.n_judged + k] = mine.y_k[k]
 
 
 @lane
@@ -123,7 +124,7 @@ class OneNet:
         self.plain = find_spec("numba") is None if plain is None else plain
         self._places = net.weight_places(n_inputs)
         self._room = 0
-        self._numbers = net.numbers(n_inputs, 1, 0)
+        self._numbers: Any = net.numbers(n_inputs, 1, 0)
         net.prepare(net, self._numbers, 0)
         self.weights = weights
         self._make_room(32)
@@ -159,22 +160,23 @@ class OneNet:
 
     def predict(self, sequence: Sequence) -> Array:
         """Return the outputs for a sequence, shape (T, n_outputs), and change nothing."""
-        if self.net.reset:
+        with self._unchanged():
             return self._present(sequence, 0.0)
-        kept = [each.copy() for each in self._numbers]
-        outputs = self._present(sequence, 0.0)
-        for each, before in zip(self._numbers, kept, strict=True):
-            each[: len(before)] = before
-        return outputs
 
     def gradient(self, sequence: Sequence) -> Array:
         """Return what the weights would change by at a rate of 1, shape (n_weights,)."""
-        kept, before = [each.copy() for each in self._numbers], self.weights
-        self._present(sequence, 1.0)
-        change = self.weights - before
+        before = self.weights
+        with self._unchanged():
+            self._present(sequence, 1.0)
+            return self.weights - before
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Leave everything as it was."""
+        kept = [each.copy() for each in self._numbers]
+        yield
         for each, value in zip(self._numbers, kept, strict=True):
             each[: len(value)] = value
-        return change
 
     def _present(self, sequence: Sequence, rate: float) -> Array:
         net = self.net
@@ -196,7 +198,7 @@ class OneNet:
         return given.outputs[: targets.size].reshape(targets.shape).astype(np.float64)
 
     def _check(self, sequence: Sequence) -> None:
-        for name, ours in (("n_inputs", self.n_inputs), ("n_outputs", self.net.n_outputs)):
+        for name, ours in (("n_inputs", self.n_inputs), ("n_outputs", self.net.n_judged)):
             theirs = getattr(sequence, name)
             if theirs != ours:
                 raise ValueError(f"sequence has {theirs} {name}; the net has {ours}")
@@ -220,9 +222,9 @@ class OneNet:
             aligned(room, "int64"),
             aligned(room if net.symbolic else 0, "int64"),
             aligned(room * net.n_dense, dtype),
-            aligned(room * net.n_outputs, dtype),
+            aligned(room * net.n_judged, dtype),
             aligned(room, dtype),
-            aligned(room * net.n_outputs, dtype),
+            aligned(room * net.n_judged, dtype),
         )
         self._run: Callable[[int], int] = lambda n: present(net, n, self._given)
         if not self.plain:

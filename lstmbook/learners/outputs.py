@@ -67,6 +67,10 @@ class OutputLayout(Constants):
         Whether it is noted if an impossible symbol was more active than a possible one.
     noted
         Whether outputs are kept for whoever presented the step.
+    n_judged
+        So many outputs show what the task asks for, the first ones; the others imitate.
+    watched
+        Whether a step's largest error is kept, too.
     dtype, lanes
         "float32" or "float64", and how many trials run side by side.
     """
@@ -75,6 +79,21 @@ class OutputLayout(Constants):
 
         def __getattr__(self, name: str) -> Any:
             """Stand for what the derived layout has."""
+
+    @property
+    def n_judged(self) -> int:
+        """The outputs that show what the task asks for."""
+        return int(self.n_outputs)
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether no output imitates something else."""
+        return bool(self.n_judged == self.n_outputs)
+
+    @property
+    def watched(self) -> bool:
+        """Whether a step's largest error is kept."""
+        return False
 
     @property
     def symbol_wanted(self) -> bool:
@@ -164,7 +183,8 @@ class OutputLayout(Constants):
         fields: dict[str, Any] = {
             "begins": number(L),
             "target": number(L),
-            "wanted": number(L, self.n_narrow if self.vector_wanted else 0),
+            "wanted": number(L, self.n_judged if self.vector_wanted and not self.wide else 0),
+            "imitated": number(L, self.n_narrow and self.n_outputs - self.n_judged),
             "shown": number(L, self.n_shown + 1),
             "arriving": number(L, self.n_arriving),
             "delta": number(L, self.n_narrow),
@@ -173,6 +193,8 @@ class OutputLayout(Constants):
         }
         if self.masked:
             fields["counts"] = number(L)
+        if self.watched:
+            fields["off"] = number(L)
         return fields
 
     @cached_property
@@ -183,6 +205,7 @@ class OutputLayout(Constants):
         fields["arriving"] = number(self.across, self.n_read if self.wide else 0)
         fields["wanted"] = number(self.across, self.n_across if self.vector_wanted else 0)
         fields["y_k"] = number(self.across, self.n_across if self.noted else 0)
+        fields["imitated"] = number(self.across, 0 if self.all_judged else self.n_across)
         return Layout.of(self.dtype, fields)
 
     @property
@@ -191,16 +214,20 @@ class OutputLayout(Constants):
         return self.own.start("wanted")
 
     @property
+    def first_imitated(self) -> int:
+        """Where what wide outputs imitate begins in a trial's memory, of the first to do so."""
+        return self.own.start("imitated") + self.n_judged
+
+    @property
     def first_y_k(self) -> int:
         """Where wide outputs begin in a trial's memory."""
         return self.own.start("y_k")
 
     @cached_property
     def numbering(self) -> Layout:
-        """The numbers of wide outputs, and 1 where there is such an output."""
-        n = self.n_across
-        fields = {"number": number(self.across, n), "exists": number(self.across, n)}
-        return Layout.of(self.dtype, dict(fields))
+        """The numbers of wide outputs, and 1 where there is such an output, and it is judged."""
+        field = number(self.across, self.n_across)
+        return Layout.of(self.dtype, dict.fromkeys(("number", "exists", "judged"), field))
 
     def numbered(self) -> Memory:
         """Return the memory of `numbering`, filled."""
@@ -209,6 +236,7 @@ class OutputLayout(Constants):
         count = np.arange(self.n_across * self.across).reshape(self.n_across, self.across)
         block.values("number")[...] = count
         block.values("exists")[...] = count < self.n_outputs
+        block.values("judged")[...] = count < self.n_judged
         return numbering
 
     def in_state(self, name: str, i: int, j: int) -> tuple[int, int, int]:
@@ -262,6 +290,8 @@ def rate_of(net: OutputLayout, S: Any, group: int) -> Number:
 def judge(net: OutputLayout, S: Any, loss: Number, worst: Number) -> None:
     """Add a step's loss, and keep the largest error (of the last step, if that is judged)."""
     S.loss = S.loss + loss
+    if net.watched:
+        S.off = worst
     worst = larger(worst, S.worst * (1.0 - S.judge_last))
     if net.masked:
         worst = where(S.counts > 0.0, worst, S.worst)
@@ -271,6 +301,9 @@ def judge(net: OutputLayout, S: Any, loss: Number, worst: Number) -> None:
 @lane
 def wanted_of(net: OutputLayout, S: Any, k: int) -> Number:
     """Return the target of one of few outputs."""
+    if not net.all_judged:
+        if k >= net.n_judged:
+            return S.imitated[k - net.n_judged]
     if net.symbol_wanted:
         return where(S.target == k, like(S.loss, 1.0), like(S.loss, 0.0))
     if net.vector_wanted:
@@ -293,8 +326,9 @@ def outputs(net: OutputLayout, S: Any, X: Any) -> None:
         e_k = wanted_of(net, S, k) - y_k
         if net.masked:
             e_k = e_k * S.counts
-        loss = fma(e_k, e_k, loss)
-        worst = larger(absolute(e_k), worst)
+        if net.all_judged or k < net.n_judged:
+            loss = fma(e_k, e_k, loss)
+            worst = larger(absolute(e_k), worst)
         S.delta[k] = slope * e_k
         if net.keeps_outputs:
             S.y_k[k] = y_k
@@ -324,7 +358,7 @@ def change_outputs(net: OutputLayout, S: Any, X: Any) -> None:
 def note_illegal(net: OutputLayout, S: Any) -> None:
     """Note where an impossible symbol is at least as active as a possible one."""
     low, high = like(S.loss, INFINITE), like(S.loss, -INFINITE)
-    for k in range(net.n_outputs):
+    for k in range(net.n_judged):
         low = smaller(where(S.may[k] > 0.0, S.y_k[k], INFINITE), low)
         high = larger(where(S.may[k] > 0.0, -INFINITE, S.y_k[k]), high)
     legal = low > high
@@ -336,9 +370,11 @@ def note_illegal(net: OutputLayout, S: Any) -> None:
 @lane
 def wide_wanted(net: OutputLayout, mine: Any, own: Any, N: Any, k: int) -> Number:
     """Return the targets of outputs that stand side by side."""
-    if net.vector_wanted:
-        return own.wanted[k]
-    return where(N.number[k] == mine.target, like(N.exists[0], 1.0), like(N.exists[0], 0.0))
+    one, zero = like(N.exists[0], 1.0), like(N.exists[0], 0.0)
+    wanted = own.wanted[k] if net.vector_wanted else where(N.number[k] == mine.target, one, zero)
+    if not net.all_judged:
+        wanted = wanted + own.imitated[k]
+    return wanted
 
 
 @lane
@@ -360,8 +396,9 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
         e_k = (wide_wanted(net, mine, own, N, k) - y_k) * N.exists[k]
         if net.masked:
             e_k = e_k * like(e_k, mine.counts)
-        loss = fma(e_k, e_k, loss)
-        worst = larger(absolute(e_k), worst)
+        judged = e_k if net.all_judged else e_k * N.judged[k]
+        loss = fma(judged, judged, loss)
+        worst = larger(absolute(judged), worst)
         delta = slope * e_k
         for c in range(net.n_read):
             own.arriving[c] = fma(delta, own.K[c, k], own.arriving[c])

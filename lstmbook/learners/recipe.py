@@ -154,6 +154,7 @@ class NetRecipe:
     # ------------------------------------------------------------ compiled
     kind: ClassVar[type[Layered]] = BackInTime
     one_hot: ClassVar[bool] = False
+    at_work: ClassVar[type[OneNet]] = OneNet
 
     def net_for(
         self, aims: Aims, dtype: str = "float64", lanes: int = 1, *, noted: bool = False
@@ -165,39 +166,36 @@ class NetRecipe:
         noted
             Whether outputs are kept.
         """
-        fully = self.recurrent == "all"
-        in_rows = aims.n_inputs if self.one_hot or not aims.symbolic else 1
-        in_rounds = self.depth != 0
-        return self.kind(
-            n_inputs=in_rows,
-            n_outputs=aims.n_outputs,
-            layers=(self.layers[0] + aims.n_outputs,) if fully else self.layers,
-            memory=self.memory,
-            f=KINDS[self.f],
-            f_k=KINDS[self.f_k],
-            fully=fully,
-            shortcuts=self.shortcuts and not fully,
-            hidden_biases=self.hidden_biases,
-            output_biases=self.output_biases and not fully,
-            symbolic=aims.symbolic,
-            one_hot=self.one_hot and aims.symbolic,
-            target=aims.target,
-            every_step=aims.every_step,
-            at_end=aims.every_step and self.updates == "sequence end",
-            reset=self.reset,
-            depth=-1 if self.depth is None else self.depth,
-            legal=aims.legal,
-            noted=noted,
-            masked=aims.target == "vector" or (in_rounds and aims.every_step),
-            dtype=dtype,
-            lanes=lanes,
-            **self.further,
-        )
+        return self.kind(**self.settings_for(aims, dtype, lanes, noted))
 
-    @property
-    def further(self) -> dict[str, Any]:
-        """Further settings of the compiled net."""
-        return {}
+    def settings_for(self, aims: Aims, dtype: str, lanes: int, noted: bool) -> dict[str, Any]:
+        """Return the settings of the compiled net."""
+        fully = self.recurrent == "all"
+        in_rounds = self.depth != 0
+        return {
+            "n_inputs": aims.n_inputs if self.one_hot or not aims.symbolic else 1,
+            "n_outputs": aims.n_outputs,
+            "layers": (self.layers[0] + aims.n_outputs,) if fully else self.layers,
+            "memory": self.memory,
+            "f": KINDS[self.f],
+            "f_k": KINDS[self.f_k],
+            "fully": fully,
+            "shortcuts": self.shortcuts and not fully,
+            "hidden_biases": self.hidden_biases,
+            "output_biases": self.output_biases and not fully,
+            "symbolic": aims.symbolic,
+            "one_hot": self.one_hot and aims.symbolic,
+            "target": aims.target,
+            "every_step": aims.every_step,
+            "at_end": aims.every_step and self.updates == "sequence end",
+            "reset": self.reset,
+            "depth": -1 if self.depth is None else self.depth,
+            "legal": aims.legal,
+            "noted": noted,
+            "masked": aims.target == "vector" or (in_rounds and aims.every_step),
+            "dtype": dtype,
+            "lanes": lanes,
+        }
 
     def n_weights(self, task: Any) -> int:
         """Return the number of weights that the net has for a task."""
@@ -246,7 +244,7 @@ class NetRecipe:
             weights = self.initial_weights(task, as_stream(rng))
         symbolic = is_symbolic(task)
         net = self.net_for(Aims.of_any(task, symbolic), noted=True)
-        return OneNet(net, task.n_inputs, weights, self.learning_rate, plain=plain)
+        return self.at_work(net, task.n_inputs, weights, self.learning_rate, plain=plain)
 
 
 def is_symbolic(task: Any) -> bool:
