@@ -119,8 +119,6 @@ class Layered(OutputLayout):
         Whether activations are zero where a sequence begins.
     depth
         How many steps errors go back: 0 none, -1 to the sequence's beginning.
-    leak
-        What a memory may want to know.
     """
 
     n_inputs: int
@@ -145,7 +143,6 @@ class Layered(OutputLayout):
     masked: bool
     dtype: str
     lanes: int
-    leak: float = 0.0
 
     # ------------------------------------------------------------ which units there are
     @property
@@ -253,6 +250,11 @@ class Layered(OutputLayout):
         """Further fields that a sequence carries on."""
         return {}
 
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """Further fields that a trial keeps."""
+        return {}
+
     @cached_property
     def state(self) -> Layout:
         """`S`: weights, what a sequence carries on, what a step computes. A row a number."""
@@ -264,6 +266,7 @@ class Layered(OutputLayout):
             "rate": number(L, 1),
             "judge_last": number(L),
             "active": number(L, 0),
+            **self.lasting,
             # zero where a sequence begins, unless it goes on from the one before
             **self.of_step,
             **self.carried,

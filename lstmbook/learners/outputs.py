@@ -71,6 +71,9 @@ class OutputLayout(Constants):
         So many outputs show what the task asks for, the first ones; the others imitate.
     watched
         Whether a step's largest error is kept, too.
+    gained
+        Whether ``gain`` says what an error of 1 adds to the weights from each source; else it is
+        the learning rate times what the source shows.
     dtype, lanes
         "float32" or "float64", and how many trials run side by side.
     """
@@ -93,6 +96,11 @@ class OutputLayout(Constants):
     @property
     def watched(self) -> bool:
         """Whether a step's largest error is kept."""
+        return False
+
+    @property
+    def gained(self) -> bool:
+        """Whether changes have a gain of their own."""
         return False
 
     @property
@@ -193,6 +201,8 @@ class OutputLayout(Constants):
         }
         if self.masked:
             fields["counts"] = number(L)
+        if self.gained:
+            fields["gain"] = number(L, self.n_into_k)
         if self.watched:
             fields["off"] = number(L)
         return fields
@@ -341,15 +351,27 @@ def outputs(net: OutputLayout, S: Any, X: Any) -> None:
 
 
 @lane
+def gain_of(net: OutputLayout, S: Any, rate: Number, m: int) -> Number:
+    """Return what an error of 1 adds to the weights from the m-th source."""
+    if net.gained:
+        return S.gain[m]
+    return rate * S.shown[m]
+
+
+@lane
 def change_outputs(net: OutputLayout, S: Any, X: Any) -> None:
     """Change the weights of few outputs: `eq-output-delta`."""
     for k in range(net.n_outputs):
         change = rate_of(net, S, REST) * S.delta[k]
         from_cells = rate_of(net, S, OUT) * S.delta[k] if net.scheduled else change
-        for c in range(net.n_read):
-            S.sum_K[k, c] = fma(from_cells, S.shown[c], S.sum_K[k, c])
-        for m in range(net.n_read, net.n_into_k):
-            S.sum_K[k, m] = fma(change, S.shown[m], S.sum_K[k, m])
+        if net.gained:
+            for m in range(net.n_into_k):
+                S.sum_K[k, m] = fma(S.delta[k], S.gain[m], S.sum_K[k, m])
+        else:
+            for c in range(net.n_read):
+                S.sum_K[k, c] = fma(from_cells, S.shown[c], S.sum_K[k, c])
+            for m in range(net.n_read, net.n_into_k):
+                S.sum_K[k, m] = fma(change, S.shown[m], S.sum_K[k, m])
         if net.n_skip > 0:
             X.sum_K[k] = X.sum_K[k] + change
 
@@ -402,9 +424,11 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
         delta = slope * e_k
         for c in range(net.n_read):
             own.arriving[c] = fma(delta, own.K[c, k], own.arriving[c])
-            own.sum_K[c, k] = fma(delta, like(delta, from_cells * mine.shown[c]), own.sum_K[c, k])
+            own.sum_K[c, k] = fma(
+                delta, like(delta, gain_of(net, mine, from_cells, c)), own.sum_K[c, k]
+            )
         for m in range(net.n_read, net.n_into_k):
-            own.sum_K[m, k] = fma(delta, like(delta, rate * mine.shown[m]), own.sum_K[m, k])
+            own.sum_K[m, k] = fma(delta, like(delta, gain_of(net, mine, rate, m)), own.sum_K[m, k])
         if net.wide_skip:
             X.sum_across[k] = fma(delta, like(delta, rate), X.sum_across[k])
     for c in range(net.n_read):
