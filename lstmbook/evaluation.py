@@ -135,5 +135,5 @@ def _check_unchanged(
             gap = np.abs(again.astype(np.float64) - before.astype(np.float64))
             raise PredictError(
                 f"{name}.predict gave other outputs for sequence {i} the second time, by up to "
-                f"{np.nan_to_num(gap).max():.3g}; it must change nothing, and draw no random numbers"
+                f"{np.nan_to_num(gap).max():.3g}; it must change nothing and draw no random numbers"
             )

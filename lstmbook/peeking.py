@@ -41,7 +41,14 @@ class PeekingError(ValueError):
     """
 
     def __init__(
-        self, message: str, method: str, sequence: int, step: int, by: float, altered: int, told: int
+        self,
+        message: str,
+        method: str,
+        sequence: int,
+        step: int,
+        by: float,
+        altered: int,
+        told: int,
     ) -> None:
         super().__init__(message)
         self.method, self.sequence, self.step, self.by = method, sequence, step, by
@@ -305,9 +312,7 @@ def _turned(targets: Array, low: float, high: float) -> Array:
     return turned
 
 
-def _first_difference(
-    before: Outputs, now: Outputs, tolerance: float
-) -> tuple[int | None, float]:
+def _first_difference(before: Outputs, now: Outputs, tolerance: float) -> tuple[int | None, float]:
     """Return the first step at which outputs differ, None if at none, and the largest gap there."""
     one, other = before.astype(np.float64), now.astype(np.float64)
     with np.errstate(invalid="ignore"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence as PythonSequence
@@ -345,15 +346,24 @@ def as_returned(place: str, sequence: Sequence, found: object) -> np.ndarray[Any
 
 
 def dtype_of(learner: Learner, outputs: np.ndarray[Any, Any]) -> str:
-    """Return the kind of numbers a learner computes in: what it says, or that of its outputs."""
+    """Return the kind of numbers a learner computes in: what it says, or that of its outputs.
+
+    Raises
+    ------
+    TypeError
+        If it says something else.
+    """
     said = getattr(learner, "dtype", None)
     if said is None:
-        return outputs.dtype.name
+        return str(outputs.dtype)
     # "float32", numpy.float32, numpy.dtype("float32"), torch.float32
-    name = said if isinstance(said, str) else getattr(said, "name", None) or str(said)
-    if isinstance(said, type):
-        name = said.__name__
-    return name.rpartition(".")[2]
+    name = said.__name__ if isinstance(said, type) else str(said).rpartition(".")[2]
+    if not re.fullmatch(r"[a-z]\w*", name):
+        raise TypeError(
+            f"{type(learner).__name__}.dtype is {said!r}; it must name a kind of numbers, such as "
+            "'float32'"
+        )
+    return name
 
 
 def made_with_of(learner: Learner) -> str:

@@ -216,7 +216,8 @@ class OwnLearner:
     settings
         Further arguments, sorted by name.
     version
-        Tells versions of the code apart; a digest of the source where not given.
+        Tells versions of the code apart; where not given, what `make` says in an attribute
+        `code_version`, or else a digest of the source.
 
     Raises
     ------
@@ -235,6 +236,8 @@ class OwnLearner:
             )
         for name, value in self.settings:
             plain(value, name)
+        if not self.version:
+            object.__setattr__(self, "version", getattr(self.make, "code_version", ""))
         if self.version:
             return
         try:
