@@ -338,7 +338,7 @@ def as_returned(place: str, sequence: Sequence, found: object) -> np.ndarray[Any
         outputs = np.asarray(found)
         if outputs.dtype.kind != "f":
             outputs = outputs.astype(np.float64)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, RuntimeError) as problem:  # of a tensor that has a gradient
         raise TypeError(f"{place} {found!r}; it must return {wanted}") from problem
     if outputs.shape != sequence.targets.shape:
         raise ValueError(f"{place} an array of shape {outputs.shape}; it must return {wanted}")

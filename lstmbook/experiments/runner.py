@@ -92,7 +92,8 @@ def run(
     """Run trials of designs, or what is missing of them in the store.
 
     Interrupted (Ctrl-C) or at an error of a learner, it stops; what has ended is in the store,
-    and the same call goes on from there.
+    and the same call goes on from there. `lstmbook.experiments.training.train` runs one of these
+    trials and returns its learner too.
 
     Parameters
     ----------

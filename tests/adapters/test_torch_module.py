@@ -190,6 +190,20 @@ def test_impossible_settings(settings, kind, message):
         learner(**settings)
 
 
+def test_a_tensor_with_a_gradient_is_no_output():
+    class Raw:
+        def __init__(self, task, rng):
+            self.out = torch.nn.Linear(task.n_inputs, task.n_outputs)
+
+        def learn(self, sequence):
+            return self.out(torch.tensor(sequence.x, dtype=torch.float32))
+
+        predict = learn
+
+    with pytest.raises(TypeError, match=r"(?s)Raw.learn returned tensor\(.*it must return the outputs"):
+        run_trial(TASK, Raw(TASK, None), np.random.default_rng(0), max_sequences=1)
+
+
 def test_a_module_of_other_outputs_is_told_so():
     wide = learner(module=lambda i, o: torch.nn.Linear(i, o + 1))
     T = len(sequences(1)[0])
