@@ -284,7 +284,7 @@ def test_the_dtype_of_a_learner_is_what_it_says_or_that_of_its_outputs(said):
 def test_a_dtype_must_be_a_name():
     learner = Creeping()
     learner.dtype = 32
-    with pytest.raises(TypeError, match="Creeping.dtype is 32; it must name a kind of numbers"):
+    with pytest.raises(TypeError, match=r"Creeping.dtype is 32; it must name a kind of numbers"):
         batch_trial(learner)
 
 
