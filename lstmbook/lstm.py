@@ -206,6 +206,18 @@ class Weights:
     W_out: Array
     W_k: Array
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # pickled or copied one by one, the matrices would no longer be views
+        shapes = tuple(each.shape for each in (self.W_c, self.W_in, self.W_out, self.W_k))
+        return _viewed, (self.flat, shapes)
+
+
+def _viewed(flat: Array, shapes: tuple[tuple[int, int], ...]) -> Weights:
+    """Return the matrices of the given shapes as views of a flat vector."""
+    ends = np.cumsum([rows * columns for rows, columns in shapes])[:-1]
+    parts = zip(np.split(flat, ends), shapes, strict=True)
+    return Weights(flat, *(part.reshape(shape) for part, shape in parts))
+
 
 def as_weights(net: Topology, flat: Array) -> Weights:
     """Return the four matrices of a flat vector of weights, as views of it.

@@ -11,14 +11,21 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from lstmbook.abuse import Phase, Plateau, Scheduled, SequentialConstruction, thesis_schedule
+from lstmbook.abuse import (
+    Phase,
+    Plateau,
+    Scheduled,
+    SequentialConstruction,
+    places_after,
+    thesis_schedule,
+)
 from lstmbook.experiments.options import code_digest, plain
-from lstmbook.lstm import Bias, Topology, initial_weights
+from lstmbook.lstm import Bias, Topology, as_weights, initial_weights
 from lstmbook.protocols import Learner, Task
 from lstmbook.sequences import as_choice
 from lstmbook.tasks.reber import EmbeddedReber
 from lstmbook.truncated_learning import LSTM, UPDATES
-from lstmbook.validation import as_count, as_number, as_switch
+from lstmbook.validation import Array, as_count, as_number, as_switch
 
 SCHEDULES = ("none", "thesis")
 
@@ -153,6 +160,29 @@ class LSTMRecipe:
     def _learner(self, net: Topology, weights: Any) -> LSTM:
         return LSTM(net, weights, self.learning_rate, updates=self.updates, reset=self.reset)
 
+    def ended(self, weights: Array, added: int = 0) -> LSTM:
+        """Return the network of a trial that ended with these weights.
+
+        It learns on with `learning_rate`: neither the schedule nor construction goes on.
+
+        Parameters
+        ----------
+        weights
+            Of the whole `net`, shape (net.n_weights,).
+        added
+            How many blocks were added to the `start_blocks`, if there is a `plateau`.
+        """
+        net, places = self.net, np.arange(self.net.n_weights)
+        if self.plateau is not None:
+            net = replace(net, blocks=net.blocks[: self.start_blocks + added])
+            places = np.arange(net.n_weights)
+            for n in range(net.n_blocks, self.net.n_blocks):
+                smaller, larger = (
+                    replace(self.net, blocks=self.net.blocks[:k]) for k in (n, n + 1)
+                )
+                places = places_after(smaller, larger)[places]
+        return self._learner(net, as_weights(net, weights[places]))
+
     def _constructed(self, rng: np.random.Generator) -> Learner:
         if self.plateau is None:
             raise ValueError("plateau is None; a construction needs one")
@@ -186,7 +216,8 @@ class OwnLearner:
     settings
         Further arguments, sorted by name.
     version
-        Tells versions of the code apart; a digest of the source where not given.
+        Tells versions of the code apart; where not given, what `make` says in an attribute
+        `code_version`, or else a digest of the source.
 
     Raises
     ------
@@ -205,6 +236,8 @@ class OwnLearner:
             )
         for name, value in self.settings:
             plain(value, name)
+        if not self.version:
+            object.__setattr__(self, "version", getattr(self.make, "code_version", ""))
         if self.version:
             return
         try:

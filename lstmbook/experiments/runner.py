@@ -20,6 +20,7 @@ from lstmbook.experiments.store import Record, Store
 from lstmbook.experiments.trials import (
     DTYPES,
     NETS,
+    OWN,
     REFERENCE,
     Job,
     Tell,
@@ -91,7 +92,8 @@ def run(
     """Run trials of designs, or what is missing of them in the store.
 
     Interrupted (Ctrl-C) or at an error of a learner, it stops; what has ended is in the store,
-    and the same call goes on from there.
+    and the same call goes on from there. `lstmbook.experiments.training.train` runs one of these
+    trials and returns its learner too.
 
     Parameters
     ----------
@@ -107,7 +109,8 @@ def run(
         process. With an `executor`, into how many units of work at most the engine's trials of
         one kind are dealt.
     dtype
-        "float32" or "float64"; what only the reference can run is computed in float64.
+        "float32" or "float64"; what only the reference can run is computed in float64, and a
+        learner of one's own in what its code and settings say.
     store
         The store's file, or the open store; results are only returned if None.
     executor
@@ -199,8 +202,11 @@ class _Run:
         self.report()
 
     def _ended(self) -> set[tuple[str, str, str, str, int]]:
-        found = {(*family, seed) for family in self.families for seed in self.store.seeds(*family)}
+        found = {(*family, seed) for family in self.families for seed in self._seeds(*family)}
         return found & self.cost.keys()
+
+    def _seeds(self, experiment: str, options: str, dtype: str, engine: str) -> set[int]:
+        return self.store.seeds(experiment, options, None if dtype == OWN else dtype, engine)
 
     @property
     def where(self) -> str:
@@ -242,8 +248,9 @@ class _Run:
         found = {}
         for name in {each.design.name for each in self.wanted}:
             for record in self.store.records(name):
-                known = (record.experiment, record.options, record.dtype, record.engine)
-                found[(*known, record.seed)] = record
+                for dtype in (record.dtype, OWN):
+                    known = (record.experiment, record.options, dtype, record.engine)
+                    found[(*known, record.seed)] = record
         # a method is called what it is called now
         return [replace(found[_key(each)], method=each.design.method) for each in self.wanted]
 
@@ -307,11 +314,7 @@ def _execute(at_work: _Run, workers: int, executor: Executor | None, limited: bo
     here = [each for each in at_work.missing if not can[id(each.design)]]
     if executor is not None:
         if here:
-            raise ValueError(
-                f"{here[0].design.name}: {here[0].design.method} cannot go to the executor: it is "
-                "defined in a notebook or script; put its class into a module, or leave the "
-                "executor out"
-            )
+            raise ValueError(away_from_home(here[0].design))
         units = _dealt(at_work, away, workers if limited else None)
         _on(at_work, executor, units, here=[], hasty=False)
         return
@@ -324,6 +327,14 @@ def _execute(at_work: _Run, workers: int, executor: Executor | None, limited: bo
     units = [replace(unit, store=file) for unit in units]
     with processes(min(workers, len(units))) as own:
         _on(at_work, own, units, here, hasty=True)
+
+
+def away_from_home(design: Design) -> str:
+    """Return why a design cannot go to an executor, in words."""
+    return (
+        f"{design.name}: {design.method} cannot go to the executor: it is defined in a notebook "
+        "or script; put its class into a module, or leave the executor out"
+    )
 
 
 def _here(at_work: _Run, jobs: list[Job]) -> None:

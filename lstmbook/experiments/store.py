@@ -1,6 +1,8 @@
 """Where results are kept: one SQLite file, one row a trial, written as trials end.
 
 A trial is known by (experiment, options, dtype, seed) and by what ran it: the engine's version.
+The dtype of one's own learner is what it computed in; it follows from the options, so that a trial
+is found again by them alone.
 Results of different versions stand side by side and are never taken for one another. Every write
 is a transaction of its own, so that a process may be killed at any moment.
 """
@@ -82,7 +84,8 @@ class Record:
     ended
         When it ended, UTC.
     made_with
-        Versions of the package, Python, NumPy and Numba, and the machine.
+        Versions of the package, Python, NumPy and Numba, the machine, and what one's own
+        learner says it was made with.
     """
 
     experiment: str
@@ -286,12 +289,12 @@ class Store:
         self._execute("COMMIT")
         return cursor.rowcount == 1
 
-    def seeds(self, experiment: str, options: str, dtype: str, engine: str) -> set[int]:
-        """Return the seeds of the trials that have ended."""
+    def seeds(self, experiment: str, options: str, dtype: str | None, engine: str) -> set[int]:
+        """Return the seeds of the trials that have ended, of any dtype if that is None."""
         found = self._rows(
             "SELECT seed FROM trials JOIN designs ON design = id "
-            "WHERE experiment = ? AND options = ? AND dtype = ? AND engine = ?",
-            (experiment, options, dtype, engine),
+            "WHERE experiment = ? AND options = ? AND (? IS NULL OR dtype = ?) AND engine = ?",
+            (experiment, options, dtype, dtype, engine),
         )
         return {row[0] for row in found}
 

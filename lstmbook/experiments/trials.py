@@ -18,12 +18,12 @@ import numpy as np
 
 from lstmbook.experiments.designs import Design
 from lstmbook.experiments.options import canonical
-from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner
+from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner, OwnLearner
 from lstmbook.experiments.store import Record
 from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.learners.trials import LANES_VERSION, Result, Trial, rates_of, unsupported
 from lstmbook.learners.trials import run_trials as run_in_lanes
-from lstmbook.protocols import Outcome, run_trial
+from lstmbook.protocols import Learner, Outcome, made_with_of, run_trial
 from lstmbook.tasks.reber import EmbeddedReber
 
 REFERENCE_VERSION = 2
@@ -42,12 +42,17 @@ The engine drew the same weights and sequences as the lanes and rounded otherwis
 other sequences.
 """
 DTYPES = ("float32", "float64")
+OWN = "own"
+"""The dtype of a job whose learner alone knows it: a record has the one that it computed in."""
+
 WINDOW = 100
 
 SIDE_BY_SIDE = 18
 """At most so many trials of comparison learners share a loop."""
 
 Tell = Callable[[str], None]
+Keep = Callable[["Job", Learner], None]
+"""Is handed the learner of a trial, as the trial left it, before its record is yielded."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ class Job:
     design, seed
         What defines it.
     dtype
-        "float32" or "float64"; the reference computes in float64 only.
+        "float32" or "float64"; the reference computes in float64 only. `OWN` for one's own
+        learner, which is known by its code and settings and computes in what these say.
     engine
         What is to run it, with its version.
     """
@@ -78,7 +84,8 @@ class Job:
 def job(design: Design, seed: int, dtype: str = "float64") -> Job:
     """Return the job of a trial: compiled if that is possible, else by the reference."""
     compiled = _compiled_job(design, seed, dtype) if find_spec("numba") is not None else None
-    return compiled or Job(design, seed, "float64", REFERENCE)
+    own = isinstance(design.learner, OwnLearner)
+    return compiled or Job(design, seed, OWN if own else "float64", REFERENCE)
 
 
 def _compiled_job(design: Design, seed: int, dtype: str) -> Job | None:
@@ -143,19 +150,23 @@ def trial_of(design: Design, seed: int, dtype: str) -> Trial:
     return trial
 
 
-def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
+def perform(
+    jobs: Iterable[Job], tell: Tell | None = None, keep: Keep | None = None
+) -> Iterator[Record]:
     """Run jobs and yield their records as they end.
 
     Parameters
     ----------
     tell
         Called with a line of text where something takes its time before the first trial ends.
+    keep
+        Called with each job and its learner as the trial left it.
     """
     everything = list(jobs)
     in_lanes = [each for each in everything if each.lockstep]
     if in_lanes:
         with _named(in_lanes):
-            yield from _in_lanes(in_lanes, tell)
+            yield from _in_lanes(in_lanes, tell, keep)
     of_nets: dict[str, list[Job]] = {}
     for each in everything:
         if each.engine == NETS:
@@ -164,11 +175,11 @@ def perform(jobs: Iterable[Job], tell: Tell | None = None) -> Iterator[Record]:
         for i in range(0, len(members), SIDE_BY_SIDE):
             together = members[i : i + SIDE_BY_SIDE]
             with _named(together):
-                yield from _as_nets(together, tell)
+                yield from _as_nets(together, tell, keep)
     for each in everything:
         if each.engine == REFERENCE:
             with _named([each]):
-                yield _by_reference(each)
+                yield _by_reference(each, keep)
 
 
 @contextmanager
@@ -184,10 +195,12 @@ def _named(jobs: list[Job]) -> Iterator[None]:
         raise
 
 
-def _in_lanes(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
+def _in_lanes(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator[Record]:
     trials = [trial_of(each.design, each.seed, each.dtype) for each in jobs]
     started = time.perf_counter()
-    for i, result in run_in_lanes(trials, on_compile=tell):
+    for i, result in run_in_lanes(trials, on_compile=tell, keep_weights=keep is not None):
+        if keep is not None:
+            keep(jobs[i], _readable(jobs[i], result))
         yield _record(
             jobs[i],
             ending=result.ending,
@@ -199,6 +212,13 @@ def _in_lanes(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
             milestones=_milestones(result),
             seconds=time.perf_counter() - started,
         )
+
+
+def _readable(each: Job, result: Result) -> Learner:
+    """Return the readable network with the weights that a trial in lanes ended with."""
+    if not isinstance(each.design.learner, LSTMRecipe) or result.weights is None:
+        raise TypeError(f"{each.design.name} left no weights of an LSTM network")
+    return each.design.learner.ended(result.weights, len(result.added_at))
 
 
 def _milestones(result: Result) -> dict[str, Any]:
@@ -221,7 +241,7 @@ def side_by_side(each: Job) -> str:
     return canonical(shared)
 
 
-def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
+def _as_nets(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator[Record]:
     """Run trials of comparison learners that differ in seed and rate at most.
 
     They are those of the reference, but for rounding.
@@ -232,7 +252,7 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
     task: Any = design.task_of(jobs[0].seed)
     progress = _telling(tell, design.max_sequences)
     if isinstance(task, EmbeddedReber):
-        yield from (_on_reber(each, progress) for each in jobs)
+        yield from (_on_reber(each, progress, keep) for each in jobs)
         return
     learners: list[Any] = [each.design.learner.build(task, _weights(each.seed)) for each in jobs]
     if getattr(design.learner, "kind", "") == "chunker":
@@ -242,6 +262,7 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
             outcome = compiled.run_chunker(
                 task, learner, rng, max_sequences=cap, window=WINDOW, progress=progress
             )
+            _kept(keep, each, learner)
             yield _of_outcome(each, outcome)
         return
     for i, outcome in compiled.run_trials(
@@ -252,7 +273,13 @@ def _as_nets(jobs: list[Job], tell: Tell | None) -> Iterator[Record]:
         window=WINDOW,
         progress=progress,
     ):
+        _kept(keep, jobs[i], learners[i])
         yield _of_outcome(jobs[i], outcome)
+
+
+def _kept(keep: Keep | None, each: Job, learner: Learner) -> None:
+    if keep is not None:
+        keep(each, learner)
 
 
 def _telling(tell: Tell | None, cap: int, parts: int = 50) -> Callable[[int], None] | None:
@@ -271,7 +298,9 @@ def _telling(tell: Tell | None, cap: int, parts: int = 50) -> Callable[[int], No
     return progress
 
 
-def _on_reber(each: Job, progress: Callable[[int], None] | None) -> Record:
+def _on_reber(
+    each: Job, progress: Callable[[int], None] | None, keep: Keep | None = None
+) -> Record:
     """Run one trial of a comparison learner on the embedded Reber grammar."""
     from lstmbook.remedies.reber_trials import run_reber_trial
 
@@ -281,10 +310,11 @@ def _on_reber(each: Job, progress: Callable[[int], None] | None) -> Record:
     outcome, milestones = run_reber_trial(
         task, learner, _sequences(each.seed), max_sequences=cap, window=WINDOW, progress=progress
     )
+    _kept(keep, each, learner)
     return replace(_of_outcome(each, outcome), milestones=milestones)
 
 
-def _by_reference(each: Job) -> Record:
+def _by_reference(each: Job, keep: Keep | None = None) -> Record:
     """Run a trial with the readable learner, on the sequences that every learner gets."""
     task = each.design.task_of(each.seed)
     learner = each.design.learner.build(task, _weights(each.seed))
@@ -296,7 +326,12 @@ def _by_reference(each: Job) -> Record:
         window=WINDOW,
         seed=each.seed,
     )
-    return _of_outcome(each, outcome, getattr(learner, "added_at", ()))
+    _kept(keep, each, learner)
+    record = _of_outcome(each, outcome, getattr(learner, "added_at", ()))
+    if each.dtype != OWN:
+        return record
+    made = ", ".join(filter(None, (record.made_with, made_with_of(learner))))
+    return replace(record, dtype=outcome.dtype, presented=outcome.presented, made_with=made)
 
 
 def _weights(seed: int) -> np.random.Generator:

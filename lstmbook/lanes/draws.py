@@ -18,7 +18,7 @@ MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
 MIX_2 = 0x94D049BB133111EB
-STREAMS = {"weights": 1, "sequences": 2}
+STREAMS = {"weights": 1, "sequences": 2, "evaluation": 3}
 
 
 def mix(word: int) -> int:
@@ -29,7 +29,7 @@ def mix(word: int) -> int:
 
 
 def stream_key(seed: int, stream: str) -> int:
-    """Return the key of a trial's stream, "weights" or "sequences"."""
+    """Return the key of one of a seed's streams: "weights", "sequences" or "evaluation"."""
     seed = as_count("seed", seed, at_most=MASK)
     return mix((mix((seed + GOLDEN) & MASK) + STREAMS[stream] * MIX_1) & MASK)
 

@@ -125,3 +125,7 @@ class _SetJudge:
     @property
     def after(self) -> int:
         return self.presented
+
+    @property
+    def until_look(self) -> int:
+        return self.criterion.every - self.presented % self.criterion.every

@@ -80,7 +80,7 @@ def test_nets_that_differ_in_rate_run_side_by_side_and_are_the_same(monkeypatch,
     calls = []
     together = trials._as_nets
     monkeypatch.setattr(
-        trials, "_as_nets", lambda jobs, tell: calls.append(jobs) or together(jobs, tell)
+        trials, "_as_nets", lambda jobs, *rest: calls.append(jobs) or together(jobs, *rest)
     )
     monkeypatch.setattr(trials, "SIDE_BY_SIDE", 4)
     assert run(several, 3, jobs=1, store=tmp_path / "s.sqlite") == alone
