@@ -1,4 +1,4 @@
-"""Compiles the loop for a program, once per machine: what is compiled is kept on disk."""
+"""Compiles lane code, above all the loop for a program, and keeps it on disk."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lstmbook.lanes.loop import Arrays, Program
 from lstmbook.lanes.words import Constants, described
 
-ENTRY = '''"""The trial loop for one program; its machine code is kept beside this file.
+ENTRY = '''"""Lane code for one program; its machine code is kept beside this file.
 
 {program}
 """
@@ -30,8 +31,8 @@ ENTRY = '''"""The trial loop for one program; its machine code is kept beside th
 PROGRAM = KINDS = source = arrays_at = None
 
 
-def run(budget, addresses):
-    return source(PROGRAM, budget, arrays_at(KINDS, addresses))
+def run(number, addresses):
+    return source(PROGRAM, number, arrays_at(KINDS, addresses))
 '''
 
 
@@ -94,9 +95,9 @@ def write_once(place: Path, text: str) -> None:
         os.replace(draft.name, place)
 
 
-def _written(program: Program) -> Path:
+def _written(made_of: str) -> Path:
     """Write a program's entry to the cache, unless it stands there, and return its place."""
-    text = ENTRY.format(program=described(program))
+    text = ENTRY.format(program=made_of)
     name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
     place = cache_directory() / f"loop_{name}.py"
     write_once(place, text)
@@ -117,7 +118,7 @@ def module_at(place: Path) -> ModuleType:
 
 def is_compiled(program: Program) -> bool:
     """Return whether a program's machine code is on disk."""
-    place = _written(program)
+    place = _written(described(program))
     return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
 
 
@@ -167,16 +168,51 @@ def compile_function(function: Any, constants: Any, arrays: Any) -> Callable[[],
 
 
 @cache
-def _compiled(program: Program, kinds: tuple[tuple[str, Any], ...], made_of: str) -> Any:
-    """Return the compiled loop; `made_of` is what the program is made of now."""
-    from lstmbook.lanes import loop
+def _compiled(
+    function: Any, constants: Any, kinds: tuple[tuple[str, Any], ...], made_of: str
+) -> Any:
+    """Return ``function(constants, whole number, arrays)``, compiled and kept on disk.
+
+    `made_of` is what it is made of now.
+    """
     from lstmbook.lanes.machine import numba
     from lstmbook.lanes.vector import arrays_at, compiled
 
-    entry: Any = module_at(_written(program))
-    entry.PROGRAM, entry.KINDS = program, Kinds(kinds)
-    entry.source, entry.arrays_at = compiled(loop.run), arrays_at
+    entry: Any = module_at(_written(made_of))
+    entry.PROGRAM, entry.KINDS = constants, Kinds(kinds)
+    entry.source, entry.arrays_at = compiled(function), arrays_at
     return numba.njit(error_model="numpy", cache=True, nogil=True)(entry.run)
+
+
+def kept_function(
+    function: Any, constants: Any, arrays: Any
+) -> Callable[[int, npt.NDArray[np.int64]], int]:
+    """Return a lane function, compiled once a machine.
+
+    Parameters
+    ----------
+    function
+        Is called as ``function(constants, whole number, arrays)`` and returns a whole number.
+    arrays
+        A named tuple of flat arrays, for its names and kinds.
+
+    Returns
+    -------
+    run
+        Takes the whole number and where such arrays stand (`addresses_of`); they must live
+        until it returns.
+
+    Raises
+    ------
+    ImportError
+        If Numba is not installed.
+    """
+    need_numba()
+    made_of = f"{described(function)}\n{described(constants)}"
+    run: Callable[[int, npt.NDArray[np.int64]], int] = _compiled(
+        function, constants, kinds_of(arrays), made_of
+    )
+    return run
 
 
 def loop_of(
@@ -199,6 +235,8 @@ def loop_of(
     need_numba()
     if on_compile is not None and not is_compiled(program):
         on_compile(f"compiling the trial loop ({program.net.dtype})")
-    run = _compiled(program, kinds_of(arrays), described(program))
+    from lstmbook.lanes import loop
+
+    run = _compiled(loop.run, program, kinds_of(arrays), described(program))
     addresses = np.array(addresses_of(arrays), dtype=np.int64)
     return lambda budget: int(run(budget, addresses))
