@@ -53,6 +53,7 @@ from lstmbook.lanes.words import (
     Number,
     below,
     fma,
+    fraction,
     lane,
     larger,
     largest,
@@ -167,7 +168,7 @@ class CascadeLayout(Constants):
     def learned(self, vectors: int) -> Layout:
         """Return the layout of weights that Quickprop moves, and what it remembers of them."""
         one = number(WIDTH, vectors, self.n_weights)
-        return Layout.of("float64", {name: one for name in ("w", "change", "slope", "last")})
+        return Layout.of("float64", dict.fromkeys(("w", "change", "slope", "last"), one))
 
     @cached_property
     def outputs(self) -> Layout:
@@ -523,6 +524,8 @@ class FixedSet:
         """Return a task with a training set: itself, or with n sequences drawn from it."""
         if isinstance(getattr(task, "training", None), Batch):
             return task
+        if not isinstance(task, Task):
+            raise TypeError(f"task is {task!r}; it must be a task (lstmbook.protocols.Task)")
         stream, n = as_stream(rng), as_count("n", n, at_least=1)
         return cls(task, Batch.of(task.sample(stream) for _ in range(n)))
 
@@ -742,8 +745,8 @@ class RecurrentCascadeCorrelation:
         return np.hstack([w[:, : self._n_read], w[:, -1:]])
 
     def _table(self, name: str, of: str = "w") -> Array:
-        """Return weights of outputs or candidates, or their slopes: shape (units, places)."""
-        values: Array = self._blocks[name].values(of).swapaxes(1, 2)
+        """Return a copy of weights of outputs or candidates, or their slopes: (units, places)."""
+        values: Array = self._blocks[name].values(of).swapaxes(1, 2).copy()
         return values.reshape(-1, self._net.n_weights)
 
     def _set_weights(self, name: str, w: Array, own: Array | None = None) -> None:
@@ -758,8 +761,8 @@ class RecurrentCascadeCorrelation:
         block.values("w")[:] = table.reshape(-1, WIDTH, self._net.n_weights).swapaxes(1, 2)
 
     def _drawn(self, *shape: int) -> Array:
-        u = (self._stream.words(int(np.prod(shape))) >> np.uint64(11)).astype(np.float64)
-        return self.settings.weight_range * (2.0 * (u * 2.0**-53) - 1.0).reshape(shape)
+        u: Array = fraction(self._stream.words(int(np.prod(shape)))).reshape(shape)
+        return self.settings.weight_range * (2.0 * u - 1.0)
 
     def _watching(self, share: float) -> Stagnation:
         return Stagnation(share, self.settings.patience)
@@ -791,10 +794,8 @@ class RecurrentCascadeCorrelation:
         if theirs != mine:
             raise ValueError(f"sequence has {theirs} n_inputs; the net has {mine}")
         if sequence.symbolic != self._net.symbolic:
-            kinds = ("real inputs", "symbols")
-            raise ValueError(
-                f"sequence has {kinds[sequence.symbolic]}; the net reads {kinds[self._net.symbolic]}"
-            )
+            found = "symbols" if sequence.symbolic else "real inputs"
+            raise ValueError(f"sequence has {found}; the training set had others")
         alone = StepSet(self._net, Batch.of([sequence]), self._shared)
         self._now.first_unit = 0
         self._work(UNITS, alone)
@@ -861,8 +862,10 @@ class RecurrentCascadeCorrelation:
         return self._watch.see(squares)
 
     def _begin_pool(self) -> None:
-        """Draw candidates, and keep the errors of this epoch for them."""
+        """Draw candidates, and keep the errors of this epoch for them, if there are any."""
         self._keep_errors(self._set.field("E"))
+        if not self._squares:
+            return
         drawn = self._drawn(self.settings.pool, self._n_read + 1)
         self._set_weights("pool", drawn[:, :-1], drawn[:, -1])
         self._pool_learns = True
@@ -937,7 +940,7 @@ class EachSequence:
         """Let the learner count some sequences of its set, and the judge see them."""
         first, starts = self.learner.presented, self.learner.training.starts
         outputs = self.learner.outputs(self.set)
-        for i, pick in enumerate(picks.tolist()):
+        for pick in picks.tolist():
             self.learner.count(1)
             seen = outputs[starts[pick] : starts[pick + 1]]
             if self.judge.see(self.sequences[pick], seen, self.learner):
@@ -985,7 +988,10 @@ class AllStrings:
         legal = self.learner.judged(of) > 0.0
         second = np.asarray(batch.inputs, dtype=np.int64)[batch.starts[:-1] + 1]
         other, last = ALPHABET.code("T") + ALPHABET.code("P") - second, batch.starts[1:] - 2
-        right = [np.logical_and.reduceat(legal, batch.starts[:-1]), y[last, second] > y[last, other]]
+        right = [
+            np.logical_and.reduceat(legal, batch.starts[:-1]),
+            y[last, second] > y[last, other],
+        ]
         return np.stack(right, axis=1)
 
     def _note(self, predicted: float, remembered: float) -> None:
@@ -1007,6 +1013,91 @@ def judging(task: Task, learner: RecurrentCascadeCorrelation) -> EachSequence | 
     if isinstance(criterion, AllRight) and criterion.is_right is string_predicted:
         return AllStrings(criterion, learner)
     return EachSequence(criterion.judge(), learner)
+
+
+class CascadeTrial:
+    """A trial under way: what `run_cascade_trial` runs, with its parameters.
+
+    Attributes
+    ----------
+    learner
+        The net.
+    ending, sequences
+        As in `lstmbook.protocols.Outcome`; None and 0 while the trial goes on.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: CascadeCorrelation,
+        seed: int,
+        max_sequences: int,
+        window: int,
+        plain: bool,
+    ) -> None:
+        self.cap = as_count("max_sequences", max_sequences, at_least=1)
+        self.window = as_count("window", window, at_least=1)
+        self.began, self.seed = time.perf_counter(), seed
+        self.stream = Stream(stream_key(seed, "sequences"))
+        task = FixedSet.of(task, settings.n_training, self.stream)
+        self.learner = settings.build(task, Stream(stream_key(seed, "weights")), plain=plain)
+        self.judge = judging(task, self.learner)
+        self.ending: Literal["success", "cap", "diverged"] | None = None
+        self.sequences = 0
+        self.added: list[int] = []
+        self.curve, self.left = [np.zeros(0)], np.zeros(0)
+
+    def go_on(self) -> None:
+        """Present sequences until something else is due: the criterion, an epoch's end, the cap."""
+        learner, size = self.learner, len(self.learner.training)
+        presented = learner.presented
+        due = (size - presented % size, self.judge.until(presented), self.cap - presented)
+        picks = below(self.stream.words(min(due)), size)
+        losses = learner.losses()[picks]
+        good = len(picks) if np.isfinite(losses).all() else int(np.isfinite(losses).argmin())
+        verdict = self.judge.see(picks[:good])
+        if verdict is not None:
+            (good, self.sequences), self.ending = verdict, "success"
+        elif good < len(picks):
+            self.sequences, self.ending = learner.presented + 1, "diverged"
+        elif learner.presented == self.cap:
+            self.sequences, self.ending = self.cap, "cap"
+        self.added += [learner.presented] * (learner.hidden - len(self.added))
+        self._note(losses[:good])
+
+    def _note(self, losses: Array) -> None:
+        """Add losses to the error curve, which has a point for each full window."""
+        self.left = np.append(self.left, losses)
+        full = len(self.left) // self.window * self.window
+        self.curve.append(self.left[:full].reshape(-1, self.window).mean(axis=1))
+        self.left = self.left[full:]
+
+    def milestones(self) -> dict[str, Any]:
+        """Return what was noted besides."""
+        return self.judge.milestones | {
+            "hidden units": self.learner.hidden,
+            "epochs": self.learner.epochs,
+            "units added": self.added,
+        }
+
+    def outcome(self) -> Outcome:
+        """Return how the trial ended.
+
+        Raises
+        ------
+        ValueError
+            If it has not ended.
+        """
+        if self.ending is None:
+            raise ValueError("ending is None; the trial has not ended")
+        return Outcome(
+            ending=self.ending,
+            sequences=self.sequences,
+            errors=np.concatenate(self.curve),
+            window=self.window,
+            seconds=time.perf_counter() - self.began,
+            seed=self.seed,
+        )
 
 
 def run_cascade_trial(
@@ -1051,42 +1142,9 @@ def run_cascade_trial(
     learner
         The net as it is at the end.
     """
-    cap = as_count("max_sequences", max_sequences, at_least=1)
-    window = as_count("window", window, at_least=1)
-    began = time.perf_counter()
-    stream = Stream(stream_key(seed, "sequences"))
-    task = FixedSet.of(task, settings.n_training, stream)
-    learner = settings.build(task, Stream(stream_key(seed, "weights")), plain=plain)
-    judge, size = judging(task, learner), len(learner.training)
-    curve, left = [np.zeros(0)], np.zeros(0)
-    added: list[int] = []
-    ending: Literal["success", "cap", "diverged"] | None = None
-    while ending is None:
-        presented = learner.presented
-        n = min(size - presented % size, judge.until(presented), cap - presented)
-        picks = below(stream.words(n), size)
-        losses = learner.losses()[picks]
-        finite = n if np.isfinite(losses).all() else int(np.argmin(np.isfinite(losses)))
-        verdict = judge.see(picks[:finite])
-        if verdict is not None:
-            finite, sequences = verdict
-            ending = "success"
-        elif finite < n:
-            ending, sequences = "diverged", learner.presented + 1
-        elif learner.presented == cap:
-            ending, sequences = "cap", cap
-        left = np.append(left, losses[:finite])
-        full = len(left) // window * window
-        curve.append(left[:full].reshape(-1, window).mean(axis=1))
-        left = left[full:]
-        added += [learner.presented] * (learner.hidden - len(added))
+    trial = CascadeTrial(task, settings, seed, max_sequences, window, plain)
+    while trial.ending is None:
+        trial.go_on()
         if progress is not None:
-            progress(learner.presented)
-    milestones = judge.milestones | {
-        "hidden units": learner.hidden,
-        "epochs": learner.epochs,
-        "units added": added,
-    }
-    seconds = time.perf_counter() - began
-    outcome = Outcome(ending, sequences, np.concatenate(curve), window, seconds, seed)
-    return outcome, milestones, learner
+            progress(trial.learner.presented)
+    return trial.outcome(), trial.milestones(), trial.learner
