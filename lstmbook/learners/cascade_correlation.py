@@ -790,12 +790,13 @@ class RecurrentCascadeCorrelation:
 
     def predict(self, sequence: Sequence) -> Array:
         """Return the outputs for a sequence, shape (T, n_outputs), and change nothing."""
-        mine, theirs = self._net.n_inputs, sequence.n_inputs
-        if theirs != mine:
-            raise ValueError(f"sequence has {theirs} n_inputs; the net has {mine}")
+        if sequence.n_inputs != self._net.n_inputs:
+            raise ValueError(
+                f"sequence has {sequence.n_inputs} n_inputs; the net has {self._net.n_inputs}"
+            )
         if sequence.symbolic != self._net.symbolic:
-            found = "symbols" if sequence.symbolic else "real inputs"
-            raise ValueError(f"sequence has {found}; the training set had others")
+            found, wanted = ("symbols", "real inputs")[:: 1 if sequence.symbolic else -1]
+            raise ValueError(f"sequence has {found}; the training set had {wanted}")
         alone = StepSet(self._net, Batch.of([sequence]), self._shared)
         self._now.first_unit = 0
         self._work(UNITS, alone)
@@ -1059,7 +1060,8 @@ class CascadeTrial:
         if verdict is not None:
             (good, self.sequences), self.ending = verdict, "success"
         elif good < len(picks):
-            self.sequences, self.ending = learner.presented + 1, "diverged"
+            learner.count(1)
+            self.sequences, self.ending = learner.presented, "diverged"
         elif learner.presented == self.cap:
             self.sequences, self.ending = self.cap, "cap"
         self.added += [learner.presented] * (learner.hidden - len(self.added))
