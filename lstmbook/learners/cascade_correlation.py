@@ -229,6 +229,13 @@ class CascadeLayout(Constants):
 
 # ---------------------------------------------------------------- the algorithm
 @lane
+def step_at(net: CascadeLayout, A: Arrays, t: int) -> tuple[Any, Any]:
+    """Return the numbers of a step, and its place among the others."""
+    X = view(net.step, A.steps, t * net.step_size)
+    return X, view(net.place, A.places, t * net.place_size)
+
+
+@lane
 def net_input(net: CascadeLayout, w: Any, u: int, X: Any, symbol: int, n: int) -> Number:
     """Return the sum over n of the things read, I_i, and the symbol: sum_i w_i I_i(t)."""
     start = w[u, symbol] if net.symbolic else like(w[u, 0], 0.0)
@@ -252,11 +259,11 @@ def run_units(net: CascadeLayout, A: Arrays) -> None:
     for j in range(now.first_unit, now.hidden):
         n = net.n_plain + j
         for t in range(now.steps):
-            X = view(net.step, A.steps, t * net.step_size)
-            at = view(net.place, A.places, t * net.place_size)
+            X, at = step_at(net, A, t)
             before = like(U.w[j, 0], 0.0)
             if at.before >= 0:
-                before = view(net.step, A.steps, at.before * net.step_size).x[n]
+                past, _ = step_at(net, A, at.before)
+                before = past.x[n]
             X.x[n], _ = activation(net, U.w, j, X, at.symbol, n, before)
 
 
@@ -265,8 +272,7 @@ def run_outputs(net: CascadeLayout, A: Arrays) -> None:
     """Compute the outputs of all steps."""
     now, K = view(net.now, A.now, 0), view(net.outputs, A.outputs, 0)
     for t in range(now.steps):
-        X = view(net.step, A.steps, t * net.step_size)
-        at = view(net.place, A.places, t * net.place_size)
+        X, at = step_at(net, A, t)
         for k in range(net.wide):
             net_k = net_input(net, K.w, k, X, at.symbol, net.n_plain + now.hidden)
             X.y[k], _ = squash(net.f_k, net_k)
@@ -288,8 +294,7 @@ def output_errors(net: CascadeLayout, A: Arrays) -> None:
     totals, n = view(net.totals, A.totals, 0), net.n_plain + now.hidden
     clear_slopes(net, K, net.wide)
     for t in range(now.steps):
-        X = view(net.step, A.steps, t * net.step_size)
-        at = view(net.place, A.places, t * net.place_size)
+        X, at = step_at(net, A, t)
         squares = like(X.y[0], 0.0)
         for k in range(net.wide):
             y, slope = squash(net.f_k, net_input(net, K.w, k, X, at.symbol, n))
@@ -327,13 +332,13 @@ def run_pool(net: CascadeLayout, A: Arrays) -> None:
         for k in range(net.n_outputs):
             totals.covariance[c, k] = like(P.w[c, 0], 0.0)
     for t in range(now.steps):
-        X = view(net.step, A.steps, t * net.step_size)
-        at = view(net.place, A.places, t * net.place_size)
+        X, at = step_at(net, A, t)
         for c in range(net.pools):
             before = like(P.w[c, 0], 0.0)
             X.back[c] = before
             if at.before >= 0:
-                before = view(net.step, A.steps, at.before * net.step_size).V[c]
+                past, _ = step_at(net, A, at.before)
+                before = past.V[c]
             V, X.f_slope[c] = activation(net, P.w, c, X, at.symbol, n, before)
             X.V[c] = V
             if at.counts > 0:
@@ -357,8 +362,7 @@ def score_slopes(net: CascadeLayout, A: Arrays) -> None:
             totals.way[c, k] = sign(totals.covariance[c, k])
     for i in range(now.steps):
         t = now.steps - 1 - i
-        X = view(net.step, A.steps, t * net.step_size)
-        at = view(net.place, A.places, t * net.place_size)
+        X, at = step_at(net, A, t)
         for c in range(net.pools):
             arriving = X.back[c]
             if at.counts > 0:
@@ -368,7 +372,7 @@ def score_slopes(net: CascadeLayout, A: Arrays) -> None:
             delta = X.f_slope[c] * arriving
             rise(net, P, c, X, at.symbol, n, delta)
             if at.before >= 0:
-                past = view(net.step, A.steps, at.before * net.step_size)
+                past, _ = step_at(net, A, at.before)
                 P.slope[c, net.own] = fma(past.V[c], delta, P.slope[c, net.own])
                 past.back[c] = P.w[c, net.own] * delta
 
@@ -404,7 +408,7 @@ def judge_steps(net: CascadeLayout, A: Arrays) -> None:
     """Note by how much the least active possible symbol exceeds the most active other one."""
     now, exists = view(net.now, A.now, 0), view(net.totals, A.totals, 0).exists
     for t in range(now.steps):
-        X = view(net.step, A.steps, t * net.step_size)
+        X, _ = step_at(net, A, t)
         may = view(net.may, A.may, t * net.may_size)
         low, high = like(X.y[0], -INFINITE), like(X.y[0], -INFINITE)
         for k in range(net.wide):
@@ -490,11 +494,6 @@ class StepSet:
         layout = self.net.step
         found: Array = self.arrays.steps.reshape(len(self), -1)
         return found[:, layout.start(name) : layout.stop(name)]
-
-    def rows(self, name: str, n: int = 1) -> Array:
-        """Return the first n numbers of a field in the order of the batch's rows, a copy."""
-        found: Array = self.field(name)[self.order, :n]
-        return found
 
     def allow(self, possible: BoolArray) -> None:
         """Say which symbols may come next, shape (rows, n_outputs)."""
@@ -716,8 +715,8 @@ class RecurrentCascadeCorrelation:
         self._compiled = None if plain else _compiled(net, self._set.arrays)
         self._set_weights("outputs", self._drawn(net.n_outputs, self._n_read))
         self._watch = self._watching(settings.output_change)
-        self._pool_learns = False
-        self._moved = True
+        self._pool_learns, self._moved = False, True
+        self._squares = 0.0
 
     # ------------------------------------------------------------ what it knows
     @property
@@ -824,16 +823,22 @@ class RecurrentCascadeCorrelation:
 
     def outputs(self, of: StepSet) -> Array:
         """Return the outputs for a set whose units were run, shape (rows, n_outputs)."""
+        self._run_outputs(of)
+        y: Array = of.field("y")[of.order, : self._net.n_outputs]
+        return y
+
+    def _run_outputs(self, of: StepSet) -> None:
         if of is self._set:
             self.losses()
         else:
             self._work(PREDICT, of)
-        return of.rows("y", self._net.n_outputs)
 
-    def judged(self, of: StepSet) -> Array:
-        """Return by how much possible symbols exceed others in the outputs last made, (rows,)."""
+    def margins(self, of: StepSet) -> Array:
+        """Return by how much all possible symbols exceed the others, shape (rows,)."""
+        self._run_outputs(of)
         self._work(LEGAL, of)
-        return of.rows("margin")[:, 0]
+        margins: Array = of.field("margin")[of.order, 0]
+        return margins
 
     def losses(self) -> Array:
         """Return the loss of each training sequence, shape (n_sequences,)."""
@@ -985,15 +990,12 @@ class AllStrings:
 
     def _strings_right(self, of: StepSet) -> BoolArray:
         """Return of each string whether it is predicted, and its second symbol remembered."""
-        batch, y = of.batch, self.learner.outputs(of)
-        legal = self.learner.judged(of) > 0.0
+        batch, legal = of.batch, self.learner.margins(of) > 0.0
         second = np.asarray(batch.inputs, dtype=np.int64)[batch.starts[:-1] + 1]
         other, last = ALPHABET.code("T") + ALPHABET.code("P") - second, batch.starts[1:] - 2
-        right = [
-            np.logical_and.reduceat(legal, batch.starts[:-1]),
-            y[last, second] > y[last, other],
-        ]
-        return np.stack(right, axis=1)
+        predicted = np.logical_and.reduceat(legal, batch.starts[:-1])
+        y, last = of.field("y"), of.order[last]
+        return np.stack([predicted, y[last, second] > y[last, other]], axis=1)
 
     def _note(self, predicted: float, remembered: float) -> None:
         noted, presented = self.milestones, self.learner.presented

@@ -331,7 +331,7 @@ def copy_state(to, of):
         to._shared[name][:] = memory
     for name in ("hidden", "epochs", "presented", "moves", "_pool_learns"):
         setattr(to, name, getattr(of, name))
-    to._squares, to._moved = getattr(of, "_squares", 0.0), True
+    to._squares, to._moved = of._squares, True
     to._watch, to._stream = replace(of._watch), Stream(of._stream.key, of._stream.position)
     for name in ("x", "left", "E"):
         to._set.field(name)[:] = of._set.field(name)
