@@ -744,9 +744,9 @@ class RecurrentCascadeCorrelation:
         return np.hstack([w[:, : self._n_read], w[:, -1:]])
 
     def _table(self, name: str, of: str = "w") -> Array:
-        """Return a copy of weights of outputs or candidates, or their slopes: (units, places)."""
+        """Return a copy of a field, what is of one unit in a row: shape (units, places)."""
         values: Array = self._blocks[name].values(of).swapaxes(1, 2).copy()
-        return values.reshape(-1, self._net.n_weights)
+        return values.reshape(-1, values.shape[2])
 
     def _set_weights(self, name: str, w: Array, own: Array | None = None) -> None:
         """Begin with weights that have not moved yet, shape (units, things read)."""
@@ -794,7 +794,8 @@ class RecurrentCascadeCorrelation:
                 f"sequence has {sequence.n_inputs} n_inputs; the net has {self._net.n_inputs}"
             )
         if sequence.symbolic != self._net.symbolic:
-            found, wanted = ("symbols", "real inputs")[:: 1 if sequence.symbolic else -1]
+            kinds = {True: "symbols", False: "real inputs"}
+            found, wanted = kinds[sequence.symbolic], kinds[self._net.symbolic]
             raise ValueError(f"sequence has {found}; the training set had {wanted}")
         alone = StepSet(self._net, Batch.of([sequence]), self._shared)
         self._now.first_unit = 0
@@ -803,11 +804,10 @@ class RecurrentCascadeCorrelation:
 
     def count(self, presentations: int) -> None:
         """Count presentations; train an epoch whenever one is full."""
-        for _ in range(presentations // len(self.training) + 1):
-            due = min(presentations, len(self.training) - self.presented % len(self.training))
-            self.presented, presentations = self.presented + due, presentations - due
-            if due and self.presented % len(self.training) == 0:
-                self.epoch()
+        size, before = len(self.training), self.presented
+        self.presented += presentations
+        for _ in range(self.presented // size - before // size):
+            self.epoch()
 
     def follow(self, batch: Batch) -> StepSet:
         """Return a set in which units are run as they are added."""
@@ -846,7 +846,7 @@ class RecurrentCascadeCorrelation:
             self._set.arrays.losses[:] = 0.0
             self._work(ERRORS, self._set)
             self._moved = False
-        return self._set.arrays.losses[: len(self.training)]
+        return self._set.arrays.losses.copy()
 
     # ------------------------------------------------------------ epochs
     def epoch(self) -> None:
@@ -900,8 +900,7 @@ class RecurrentCascadeCorrelation:
     def _covariances(self) -> Array:
         """Run the candidates; return their covariances with the errors, (pool, n_outputs)."""
         self._work(SCORES, self._set)
-        found: Array = self._blocks["totals"].values("covariance").swapaxes(1, 2)
-        return found.reshape(-1, self._net.n_outputs)[: self.settings.pool]
+        return self._table("totals", "covariance")[: self.settings.pool]
 
     def _install(self, best: int, covariance: Array) -> None:
         """Freeze a unit; its first output weights are its covariances with the errors."""

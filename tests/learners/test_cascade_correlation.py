@@ -556,6 +556,23 @@ def test_a_fast_trial_of_strings_is_what_run_trial_makes_of_it(cap):
         assert (f"{share}% of strings predicted" in found) == reached
 
 
+def test_a_plain_trial_is_a_compiled_one_to_rounding():
+    strings = EmbeddedReber.draw(np.random.default_rng(5), 4, 2, every=4)
+    for task, settings in (
+        (strings, CascadeCorrelation(patience=2)),
+        (Adding(20), CascadeCorrelation(n_training=2, patience=2, f_k="identity")),
+    ):
+        fast, plain = (
+            run_cascade_trial(task, settings, 1, max_sequences=50, window=10, plain=each)
+            for each in (False, True)
+        )
+        assert (fast[0].ending, fast[0].sequences) == (plain[0].ending, plain[0].sequences)
+        assert np.allclose(fast[0].errors, plain[0].errors, rtol=1e-6)
+        assert fast[1] == plain[1]
+        assert fast[2].plain < plain[2].plain
+        assert plain[2].epochs == 50 // len(plain[2].training)
+
+
 def test_a_trial_of_strings_ends_when_all_are_predicted():
     task = EmbeddedReber.draw(np.random.default_rng(3))
     outcome, found, learner = run_cascade_trial(task, CascadeCorrelation(), 3, max_sequences=10**6)
