@@ -286,6 +286,11 @@ def test_records_become_rows_and_records_again(dtype, lanes, first, count):
     assert (beyond[:, mover.end :] == 7.0).all()
 
 
+def test_a_field_that_a_block_would_hide_is_refused():
+    with pytest.raises(ValueError, match="a field is called 'place'"):
+        Layout.of("int64", {"place": whole()})
+
+
 def test_an_unknown_field_is_named():
     case = Case("float64", 2)
     block = view(case.block, case.arrays().numbers, 0)
