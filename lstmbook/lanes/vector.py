@@ -335,6 +335,28 @@ def power_of_two(builder: Any, ty: Any, z: Any) -> Any:
     return builder.bitcast(builder.add(shifted, one), ir_of(ty))
 
 
+@_word
+def exponent(builder: Any, ty: Any, x: Any) -> Any:
+    """Return k of x = 2**k m with 1 <= m < 2: the exponent's bits."""
+    whole = ir.IntType(bits_of(ty))
+    double = bits_of(ty) == 64
+    bits = builder.lshr(
+        builder.bitcast(x, ir_of(ty, whole)), constant(ty, 52 if double else 23, whole)
+    )
+    return builder.sitofp(
+        builder.sub(bits, constant(ty, 1023 if double else 127, whole)), ir_of(ty)
+    )
+
+
+@_word
+def root(builder: Any, ty: Any, x: Any) -> Any:
+    """Return the square root, rounded once."""
+    kind = ir_of(ty)
+    name = f"llvm.sqrt.v{ty.n}f{bits_of(ty)}"
+    of = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+    return builder.call(of, [x])
+
+
 @intrinsic
 def where(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
     """Return `a` where the condition holds, else `b`; of lane numbers or of whole numbers."""

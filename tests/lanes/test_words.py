@@ -31,6 +31,7 @@ from lstmbook.lanes.words import (
     absolute,
     below,
     count_from,
+    exponent,
     fma,
     fraction,
     lane,
@@ -39,6 +40,7 @@ from lstmbook.lanes.words import (
     like,
     power_of_two,
     put,
+    root,
     smaller,
     total,
     where,
@@ -194,6 +196,30 @@ def test_powers_of_two_are_exact(dtype):
     view(case.block, arrays.numbers, 0).values("a")[...] = PRECISION[dtype].rounding + k
     for found in both(powers, case, arrays):
         assert np.array_equal(view(case.block, found.numbers, 0).out[0], 2.0**k)
+
+
+@lane
+def taken_apart(case: Any, A: Any) -> None:
+    S = view(case.block, A.numbers, 0)
+    S.out[0] = exponent(S.a)
+    S.out[1] = root(S.b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponents_and_square_roots_are_exact(dtype):
+    case = Case(dtype, 64)
+    arrays = case.arrays()
+    block = view(case.block, arrays.numbers, 0)
+    k = np.arange(64) - 40
+    nearly_2 = 2.0 - np.finfo(dtype).eps
+    block.values("a")[...] = np.where(k % 2 == 0, 1.0, nearly_2) * 2.0**k
+    block.values("b")[...] = np.abs(block.values("b"))
+    block.values("b")[:3] = [0.0, np.inf, -1.0]
+    for found in both(taken_apart, case, arrays):
+        out = view(case.block, found.numbers, 0)
+        np.testing.assert_array_equal(out.out[0], k)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(out.out[1], np.sqrt(block.b))
 
 
 @lane
