@@ -128,6 +128,9 @@ def fit(context: Any, builder: Any, to: Any, value: Any, ty: Any) -> Any:
             return context.cast(builder, number, ty.dtype, to)
         if ty.n == to.n and bits_of(ty) == bits_of(to) and base_of(ty) == base_of(to):
             return value  # the same bits, read with or without a sign
+        if ty.n == to.n and isinstance(ty.dtype, types.Integer):
+            convert = builder.sitofp if ty.dtype.signed else builder.uitofp
+            return convert(value, ir_of(to))
         if ty.n != 1:
             raise TypeError(f"{ty} cannot be used where {to} is wanted")
         value, ty = builder.extract_element(value, ir.Constant(I32, 0)), ty.dtype
@@ -140,9 +143,19 @@ def fit(context: Any, builder: Any, to: Any, value: Any, ty: Any) -> Any:
 
 
 def joint(args: Any) -> Any:
-    """Return the type of an operation's result: the widest Vec; None if there is none."""
+    """Return the type of an operation's result: the widest Vec; None if there is none.
+
+    Whole numbers become real ones beside a real number, as in NumPy.
+    """
     found = [each for each in args if isinstance(each, Vec)]
-    return max(found, key=lambda each: each.n) if found else None
+    if not found:
+        return None
+    widest = max(found, key=lambda each: each.n)
+    if isinstance(widest.dtype, types.Integer):
+        reals = [each.dtype for each in found if isinstance(each.dtype, types.Float)]
+        reals += [types.float64 for each in args if isinstance(each, types.Float)]
+        return Vec(reals[0], widest.n) if reals else widest
+    return widest
 
 
 def arithmetic(args: Any) -> bool:

@@ -261,6 +261,28 @@ def test_draws_are_the_streams(key):
         assert end.share == (words[4] >> 11) * 2.0**-53
 
 
+@lane
+def mixed(case: Any, A: Any) -> None:
+    whole_ones = below(word(3, count_from(0, 16)), 10)
+    put(A.reals, 0, 0.5 * whole_ones - 1.25)
+    put(A.reals, 16, where(whole_ones > 4.5, whole_ones, 0.25))
+    put(A.reals, 32, whole_ones + fraction(word(3, count_from(0, 16))))
+    S = view(case.block, A.numbers, 0)
+    S.out[0] = below(word(3, count_from(16, 16)), 10)
+    S.out[1] = S.a * below(word(3, count_from(16, 16)), 10)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_numbers_side_by_side_become_real_ones_beside_real_ones(dtype):
+    case = Case(dtype, 16)
+    ours, theirs = both(mixed, case, case.arrays())
+    np.testing.assert_array_equal(ours.reals, theirs.reals)
+    np.testing.assert_array_equal(ours.numbers, theirs.numbers)
+    drawn = np.array([Stream(3, i).below(10) for i in range(16)])
+    np.testing.assert_array_equal(theirs.reals[:16], 0.5 * drawn - 1.25)
+    assert 0.25 in theirs.reals[16:32]
+
+
 @dataclass(frozen=True)
 class Moving(Constants):
     mover: Mover
