@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
-from lstmbook.lanes.draws import Stream, as_stream
+from lstmbook.lanes.draws import Stream, as_stream, stream_key
 from lstmbook.sequences import Batch, Sequence, loss
 from lstmbook.validation import Array, as_count
 
@@ -182,6 +182,34 @@ class Outcome:
         return self.ending == "success"
 
 
+def judge_of(task: Task, test: np.random.Generator | Stream | None = None) -> Judge:
+    """Return a judge for a new trial of a task, with its test set if its criterion tries one.
+
+    Parameters
+    ----------
+    test
+        The stream of the test set's draws, or a generator whose next draw begins one. A task that
+        has noise in its targets draws test sequences with ``sample_clean``.
+
+    Raises
+    ------
+    ValueError
+        If the criterion tries a test set and there is no stream to draw it from.
+    """
+    criterion: Any = task.criterion
+    n_tests = getattr(criterion, "n_tests", 0)
+    if not n_tests:
+        return task.criterion.judge()
+    if test is None:
+        raise ValueError(
+            "test is None; the criterion tries a test set, which is drawn from a stream of its "
+            'own, such as Stream(stream_key(seed, "test"))'
+        )
+    stream, draw = as_stream(test), getattr(task, "sample_clean", task.sample)
+    found: Judge = criterion.judge([draw(stream) for _ in range(n_tests)])
+    return found
+
+
 def run_trial(
     task: Task,
     learner: Learner,
@@ -190,6 +218,7 @@ def run_trial(
     max_sequences: int,
     window: int = 100,
     seed: int | None = None,
+    test: np.random.Generator | Stream | None = None,
 ) -> Outcome:
     """Present sequences of a task to a learner until the criterion is met or the cap reached.
 
@@ -209,24 +238,30 @@ def run_trial(
     window
         Sequences averaged for one point of the error curve.
     seed
-        Only noted in the outcome.
+        Noted in the outcome; of a criterion that tries a test set, the stream "test" of this
+        seed is drawn from, unless there is a `test`.
+    test
+        The stream of the test set's draws, or a generator whose next draw begins one. Without a
+        seed and a `test`, a generator `rng` begins this stream, too.
 
     Raises
     ------
     TypeError, ValueError
-        If a count is not a whole number of at least 1, or what the learner returns is not the
-        outputs.
+        If a count is not a whole number of at least 1, if there is nothing to draw a test set
+        from, or if what the learner returns is not the outputs.
     """
     max_sequences = as_count("max_sequences", max_sequences, at_least=1)
     window = as_count("window", window, at_least=1)
     size = batch_size_of(learner) or 1
-    judge = task.criterion.judge()
+    stream = as_stream(rng)
+    if test is None and seed is not None:
+        test = Stream(stream_key(seed, "test"))
+    judge = judge_of(task, rng if test is None and stream is not rng else test)
     started = time.perf_counter()
     curve: list[float] = []
     running = 0.0
     ending: Literal["success", "cap", "diverged"] | None = None
     sequences = max_sequences
-    stream = as_stream(rng)
     judged = presented = 0
     dtype = ""
     while ending is None and presented < max_sequences:

@@ -18,6 +18,7 @@ import numpy as np
 
 from lstmbook.experiments.source_code import function_of, methods_of, source_of
 from lstmbook.lanes.form import Form
+from lstmbook.lanes.verdict import CriterionForm
 from lstmbook.lanes.words import described, reached
 
 
@@ -89,7 +90,8 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     if not ours and any(methods_of(each) for each in made.__mro__):
         written["source"] = _digest(made, name, above)
     form = getattr(made, "form", None)
-    if not ours and isinstance(form, Form):  # a task's functions stand beside its class
+    # the functions of a task or a criterion stand beside its class
+    if not ours and isinstance(form, Form | CriterionForm):
         written["form"] = _form(form, f"{name}.form", above)
     for each in fields(value):
         part = getattr(value, each.name)
@@ -100,15 +102,26 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     return written
 
 
-def _form(form: Form, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
-    """Return how a task's functions are written down, and what they call and use."""
+def _form(form: Form | CriterionForm, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
+    """Return how a form's functions are written down, and what they call and use."""
     found: dict[str, Any] = {}
-    for each in (form.begin, form.symbol, form.inputs, form.target):
+    for each in _functions(form):
         for called, (function, known) in reached(cast(FunctionType, each)).items():
             if not called.startswith("lstmbook."):
                 found[called] = [_code(function, name, above), known]
-    rest = (form.settings, form.plan, form.draws_a_step, form.shows, form.every_step)
-    return found | {"rest": described(rest)}
+    return found | {"rest": described(_rest(form))}
+
+
+def _functions(form: Form | CriterionForm) -> tuple[Callable[..., Any], ...]:
+    if isinstance(form, CriterionForm):
+        return form.see, form.tried, form.counted
+    return form.begin, form.symbol, form.inputs, form.target, form.clean
+
+
+def _rest(form: Form | CriterionForm) -> tuple[Any, ...]:
+    if isinstance(form, CriterionForm):
+        return form.settings, form.state, form.recent, form.tries, form.legal
+    return form.settings, form.plan, form.draws_a_step, form.shows, form.every_step
 
 
 def _code(value: Any, name: str, above: tuple[Any, ...]) -> Any:

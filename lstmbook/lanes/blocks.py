@@ -62,6 +62,10 @@ def real(*shape: int) -> Field:
     return Field(shape, 0, "real")
 
 
+TAKEN = ("array", "lane", "layout", "place", "values")
+"""Names that fields cannot have: attributes of a `Block`."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the fields of a block stand, one after the other.
@@ -80,6 +84,11 @@ class Layout:
     names: tuple[str, ...]
     fields: tuple[Field, ...]
     aliases: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if name in TAKEN:
+                raise ValueError(f"a field is called {name!r}, which blocks call something else")
 
     @classmethod
     def of(cls, dtype: str, fields: Mapping[str, Field | str]) -> Layout:

@@ -1,8 +1,9 @@
 """Random numbers of trials: counted, so that anyone can draw the i-th one alone.
 
 Draw i of a stream is splitmix64's output function applied to ``key + (i + 1) * GOLDEN``, all
-modulo 2**64. A trial has two streams, one for its initial weights and one for its sequences, each
-with a key made from the trial's seed: a trial's bits depend on its seed and on nothing else.
+modulo 2**64. A trial has three streams, for its initial weights, for its sequences, and for its
+test set if there is one, each with a key made from the trial's seed: a trial's bits depend on its
+seed and on nothing else.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
 MIX_2 = 0x94D049BB133111EB
-STREAMS = {"weights": 1, "sequences": 2, "evaluation": 3}
+STREAMS = {"weights": 1, "sequences": 2, "test": 3, "evaluation": 4}
 
 
 def mix(word: int) -> int:
@@ -29,7 +30,7 @@ def mix(word: int) -> int:
 
 
 def stream_key(seed: int, stream: str) -> int:
-    """Return the key of one of a seed's streams: "weights", "sequences" or "evaluation"."""
+    """Return the key of a stream: "weights", "sequences", "test" or "evaluation"."""
     seed = as_count("seed", seed, at_most=MASK)
     return mix((mix((seed + GOLDEN) & MASK) + STREAMS[stream] * MIX_1) & MASK)
 

@@ -60,9 +60,34 @@ def no_inputs(task: Any, strings: Strings, key: int, plan: Any, at: Any, x: Any)
     """Stand for the real inputs of a task that has none."""
 
 
+@lane
+def no_clean(task: Any, strings: Strings, key: int, plan: Any, at: Any) -> Any:
+    """Stand for the targets without noise of a task whose targets have none."""
+    return 0
+
+
+def settings_of(settings: tuple[tuple[str, Field], ...], owner: Any) -> dict[str, Any]:
+    """Return the settings of a task or a criterion by name.
+
+    Raises
+    ------
+    AttributeError, TypeError
+        If it lacks one, or it is not of the kind that its form says.
+    """
+    found = {}
+    for name, field in settings:
+        value = getattr(owner, name)
+        if field.kind == "whole" and not isinstance(value, int | np.integer):
+            raise TypeError(
+                f"{name} of {type(owner).__name__} is {value!r}; its form says that it is whole"
+            )
+        found[name] = int(value) if field.kind == "whole" else as_number(name, value)
+    return found
+
+
 @dataclass(frozen=True)
 class Form(Constants):
-    """How a task's sequences are made. The four functions are lane code.
+    """How a task's sequences are made. The functions are lane code.
 
     Attributes
     ----------
@@ -80,6 +105,8 @@ class Form(Constants):
     target
         ``target(task, strings, key, plan, at)``: the number of the output that is to be 1, or
         the value of the only output.
+    clean
+        As `target`, without the noise, of a task whose targets have some: by it tests judge.
     settings
         The task's attributes that `begin` and the others read: "whole" or "real" for each name.
     plan
@@ -100,6 +127,7 @@ class Form(Constants):
     settings: tuple[tuple[str, Field], ...]
     symbol: Callable[..., Any] = no_symbol
     inputs: Callable[..., Any] = no_inputs
+    clean: Callable[..., Any] = no_clean
     plan: tuple[str, ...] = ()
     draws_a_step: int = 0
     shows: str = "symbol"
@@ -107,7 +135,7 @@ class Form(Constants):
     strings: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("begin", "symbol", "inputs", "target"):
+        for name in ("begin", "symbol", "inputs", "target", "clean"):
             if not is_lane(getattr(self, name)):
                 raise TypeError(f"{name} is {getattr(self, name)!r}; it must be marked with @lane")
         for name in ("settings", "plan"):
@@ -130,15 +158,12 @@ class Form(Constants):
         AttributeError, TypeError
             If the task lacks one, or it is not of the kind that the form says.
         """
-        found = {}
-        for name, field in self.settings:
-            value = getattr(task, name)
-            if field.kind == "whole" and not isinstance(value, int | np.integer):
-                raise TypeError(
-                    f"{name} of {type(task).__name__} is {value!r}; its form says that it is whole"
-                )
-            found[name] = int(value) if field.kind == "whole" else as_number(name, value)
-        return found
+        return settings_of(self.settings, task)
+
+    @property
+    def has_clean(self) -> bool:
+        """Whether targets have noise, by which tests do not judge."""
+        return self.clean is not no_clean
 
     @property
     def symbolic(self) -> bool:
@@ -158,7 +183,7 @@ class Form(Constants):
         return Layout.of("int64", {name: whole() for name in names})
 
 
-def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
+def sample(task: Any, rng: np.random.Generator | Stream, *, clean: bool = False) -> Sequence:
     """Draw a task's next sequence, by its form.
 
     Parameters
@@ -167,6 +192,8 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
         A task with a `form`.
     rng
         The stream of a trial's sequences; or a generator, of which one draw begins a new stream.
+    clean
+        Whether the targets are those without noise.
     """
     form: Form = task.form
     stream = as_stream(rng)
@@ -189,7 +216,8 @@ def sample(task: Any, rng: np.random.Generator | Stream) -> Sequence:
         mask[:-1] = False
     targets = np.full((length, task.n_outputs), np.nan)
     shown = at if form.every_step else at[-1:]
-    wanted = form.target(settings, strings, stream.key, plan, shown)
+    target = form.clean if clean and form.has_clean else form.target
+    wanted = target(settings, strings, stream.key, plan, shown)
     wanted = np.broadcast_to(np.asarray(wanted), shown.shape)
     targets[shown] = one_hot(wanted, task.n_outputs) if form.shows == "symbol" else wanted[:, None]
     return Sequence(freeze(inputs), freeze(targets), freeze(mask), task.n_inputs)

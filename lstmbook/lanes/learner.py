@@ -191,3 +191,13 @@ class LaneLearner(Protocol):
     def prepare(self) -> Callable[..., None]:
         """``prepare(net, numbers, i)``: set what is not 0 of a trial that enters."""
         ...
+
+    @property
+    def keep(self) -> Callable[..., None]:
+        """``keep(net, numbers, i)``: keep what a trial's sequence hands to the next one."""
+        ...
+
+    @property
+    def restore(self) -> Callable[..., None]:
+        """``restore(net, numbers, i)``: hand on what was kept instead."""
+        ...

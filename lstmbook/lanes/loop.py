@@ -27,6 +27,7 @@ from lstmbook.lanes.blocks import (
 )
 from lstmbook.lanes.form import Form, Strings, choose_string
 from lstmbook.lanes.learner import IN_RECORDS, IN_STATE, LaneLearner
+from lstmbook.lanes.verdict import MET, MISSED, TRY, CriterionForm, is_right
 from lstmbook.lanes.words import (
     Constants,
     count_from,
@@ -73,9 +74,11 @@ class Arrays(NamedTuple):
         Of each lane: `Program.at`, the task's plan, the symbols of its sequence (if fewer than
         the alphabet has), its next symbols or real inputs; of each step ahead and lane, where the
         symbol's record begins.
-    trials, settings, biases, given
-        Of each trial: `Program.trial`, the task's settings, initial biases (NaN: drawn), and
-        initial weights for those that are given some.
+    judges, recent
+        Of each lane: what its trial's judge remembers, and numbers of recent sequences.
+    trials, settings, criteria, biases, given
+        Of each trial: `Program.trial`, the settings of its task and of its criterion, initial
+        biases (NaN: drawn), and initial weights for those that are given some.
     weights
         Where each weight stands, three numbers each: `LaneLearner.weight_places`.
     results, curves, final
@@ -91,8 +94,11 @@ class Arrays(NamedTuple):
     ahead: Memory
     numbers_ahead: Memory
     places: Memory
+    judges: Memory
+    recent: Memory
     trials: Memory
     settings: Memory
+    criteria: Memory
     biases: Memory
     given: Memory
     weights: Memory
@@ -114,10 +120,13 @@ class Program(Constants):
         The learner's settings.
     form
         The task's form.
+    criterion
+        The criterion's form.
     """
 
     net: LaneLearner
     form: Form
+    criterion: CriterionForm
 
     @property
     def lanes(self) -> int:
@@ -150,17 +159,22 @@ class Program(Constants):
         return self.form.settings_layout
 
     @property
-    def has_strings(self) -> bool:
-        """Whether the criterion tries all strings of two sets."""
-        return self.form.strings
+    def asked(self) -> Layout:
+        """A trial's criterion: its settings."""
+        return self.criterion.settings_layout
+
+    @property
+    def judge(self) -> Layout:
+        """What a lane's judge remembers."""
+        return self.criterion.state_layout
 
     @cached_property
     def at(self) -> Layout:
         """How far a lane is."""
         wholes = (
-            "trial", "step", "counter", "symbol", "presented", "run", "window", "in_window",
+            "trial", "step", "key", "counter", "symbol", "presented", "window", "in_window",
             "n_windows", "blocks", "failed", "in_plateau", "steps", "in_accuracy",
-            "right_accuracy", "testing", "broken",
+            "right_accuracy", "testing", "kept_counter", "broken",
         )  # fmt: skip
         fields: dict[str, Any] = {name: whole() for name in wholes}
         fields["runs"] = whole(len(TOLERANCES))
@@ -171,13 +185,12 @@ class Program(Constants):
     def trial(self) -> Layout:
         """What a trial is to do."""
         wholes = (
-            "key_weights", "key_sequences", "cap", "run", "judge_last", "counted_last",
-            "n_inputs", "every", "n_strings", "plateau_window", "patience", "given",
-            "start_blocks", "n_weights", "weights",
+            "key_weights", "key_sequences", "key_test", "cap", "judge_last", "n_inputs",
+            "plateau_window", "patience", "given", "start_blocks", "n_weights", "weights",
         )  # fmt: skip
         fields: dict[str, Any] = {name: whole() for name in wholes}
         fields["phase_end"] = whole(PHASES - 1)
-        fields |= {name: real() for name in ("scale", "tolerance", "gain")}
+        fields |= {name: real() for name in ("scale", "gain")}
         fields["rates"] = real(PHASES, 3)
         return Layout.of("int64", fields)
 
@@ -200,7 +213,7 @@ class Program(Constants):
         """
         names = (
             "next", "end", "n_done", "at_work", "started", "n_inputs", "n_given", "n_final",
-            "room", "wanted",
+            "room", "wanted", "n_recent",
         )  # fmt: skip
         return Layout.of("int64", {name: whole() for name in names})
 
@@ -223,6 +236,16 @@ class Program(Constants):
     def task_size(self) -> int:
         """Places of a task's settings."""
         return self.task.size
+
+    @property
+    def asked_size(self) -> int:
+        """Places of a criterion's settings."""
+        return self.asked.size
+
+    @property
+    def judge_size(self) -> int:
+        """Places of what a judge remembers."""
+        return self.judge.size
 
     @property
     def result_size(self) -> int:
@@ -266,8 +289,11 @@ class Program(Constants):
             "ahead": aligned(L * CHUNK, "int64"),
             "numbers_ahead": self.numbers_ahead.memory(L),
             "places": aligned(max(self.chunk, room) * L, "int64"),
+            "judges": self.judge.memory(L),
+            "recent": np.zeros(1),
             "trials": self.trial.memory(n_trials),
             "settings": self.task.memory(n_trials),
+            "criteria": self.asked.memory(n_trials),
             "biases": np.full(max(n_trials * self.n_biases, 1), np.nan),
             "given": np.zeros(1),
             "weights": np.zeros(3, dtype=np.int64),
@@ -311,6 +337,18 @@ def task_of(program: Program, A: Arrays, t: int) -> Any:
     return view(program.task, A.settings, t * program.task_size)
 
 
+@lane
+def criterion_of(program: Program, A: Arrays, t: int) -> Any:
+    """Return a trial's criterion."""
+    return view(program.asked, A.criteria, t * program.asked_size)
+
+
+@lane
+def judge_of(program: Program, A: Arrays, i: int) -> Any:
+    """Return what a lane's judge remembers."""
+    return view(program.judge, A.judges, i * program.judge_size)
+
+
 # ---------------------------------------------------------------- a sequence begins
 @seldom
 def begin(program: Program, A: Arrays, i: int) -> None:
@@ -326,15 +364,15 @@ def begin(program: Program, A: Arrays, i: int) -> None:
     clear(A.numbers.state, first * net.lanes + i, net.after_carried * net.lanes + i, net.lanes)
     lane_of(program, A, i).begins = 1.0
     task, trial = task_of(program, A, t), trial_of(program, A, t)
-    if at.testing > 0:
+    if program.criterion.strings and at.testing > 0:
         choose_string(task, A.strings, at.testing - 1, plan)
     else:
-        plan.draw = program.form.begin(task, A.strings, trial.key_sequences, at.counter, plan)
+        plan.draw = program.form.begin(task, A.strings, at.key, at.counter, plan)
         if plan.length < 1:
             at.broken, plan.length = 1, 1
         at.counter = plan.draw + program.form.draws_a_step * plan.length
     if program.predicts_next:
-        first_symbol = program.form.symbol(task, A.strings, trial.key_sequences, plan, 0)
+        first_symbol = program.form.symbol(task, A.strings, at.key, plan, 0)
         at.symbol = checked(A, at, first_symbol, trial.n_inputs)
 
 
@@ -364,9 +402,8 @@ def next_symbols(program: Program, A: Arrays, i: int, row: int) -> None:
         one_lane(view(program.net.now, A.numbers.inputs, 0), i).symbol = at.symbol
     if plan.length < n_in:
         A.seen[i * n_in + step] = at.symbol
-    key = trial_of(program, A, t).key_sequences
-    task = task_of(program, A, t)
-    if program.has_strings:
+    key, task = at.key, task_of(program, A, t)
+    if program.criterion.legal:
         may = A.strings.possible[plan.string + step]
         for k in range(program.net.n_narrow):
             lane_of(program, A, i).may[k] = (may >> k) & 1
@@ -384,7 +421,7 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int, row: int) -> None:
     if t < 0:
         return
     plan, task = plan_of(program, A, i), task_of(program, A, t)
-    key, step = trial_of(program, A, t).key_sequences, at.step
+    key, step = at.key, at.step
     if program.net.symbolic:
         n_in = view(program.queue, A.queue, 0).n_inputs
         for j in range(n):
@@ -395,8 +432,8 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int, row: int) -> None:
             place = (i * n_in + symbol) * program.net.record_size
             A.places[(row + j) * program.lanes + i] = place
             if program.net.one_hot:
-                I = view(program.net.now, A.numbers.inputs, j * program.net.now_size)
-                one_lane(I, i).symbol = symbol
+                given = view(program.net.now, A.numbers.inputs, j * program.net.now_size)
+                one_lane(given, i).symbol = symbol
             if plan.length < n_in:
                 A.seen[i * n_in + step + j] = symbol
     else:
@@ -419,7 +456,7 @@ def symbols_ahead(program: Program, A: Arrays, i: int, step: int) -> None:
     at, plan = at_of(program, A, i), plan_of(program, A, i)
     trial, task = trial_of(program, A, at.trial), task_of(program, A, at.trial)
     steps = count_from(step, CHUNK)
-    symbols = program.form.symbol(task, A.strings, trial.key_sequences, plan, steps)
+    symbols = program.form.symbol(task, A.strings, at.key, plan, steps)
     there = (symbols >= 0) & (symbols < trial.n_inputs)
     if float_of(total(where(there | (steps >= plan.length), 0.0, 1.0))) > 0.0:
         at.broken = 1
@@ -451,8 +488,10 @@ def last_step(program: Program, A: Arrays, i: int, place: int) -> None:
     """Do what the error of a lane's last step does."""
     net = program.net
     at, plan = at_of(program, A, i), plan_of(program, A, i)
-    task, key = task_of(program, A, at.trial), trial_of(program, A, at.trial).key_sequences
+    task, key = task_of(program, A, at.trial), at.key
     target = program.form.target(task, A.strings, key, plan, plan.length - 1)
+    if program.form.has_clean and at.testing > 0:
+        target = program.form.clean(task, A.strings, key, plan, plan.length - 1)
     if program.shows_symbol:
         target = checked(A, at, target, net.n_outputs)
     lane_of(program, A, i).target = target
@@ -528,15 +567,12 @@ def judged(program: Program, A: Arrays, i: int) -> int:
     loss = 0.5 * float_of(mine.loss)
     worst = float_of(mine.worst)
     sound = abs(loss) < INFINITE
-    if program.has_strings:
-        right = sound and float_of(mine.illegal) == 0.0
-        if at.testing > 0:
-            return tested(program, A, i, right)
-    else:
-        right = sound and worst < trial.tolerance
+    criterion = criterion_of(program, A, at.trial)
+    right = sound and is_right(program.criterion, criterion, worst, float_of(mine.illegal))
+    if at.testing > 0:
+        return tested(program, A, i, worst if sound else INFINITE, right)
     at.presented += 1
     at.steps += plan_of(program, A, i).length
-    at.run = at.run + 1 if right else 0
     if not sound:
         return DIVERGED
     note_curve(program, A, i, loss)
@@ -547,16 +583,24 @@ def judged(program: Program, A: Arrays, i: int) -> int:
         for phase in range(1, PHASES):
             if at.presented == trial.phase_end[phase - 1]:
                 set_rates(program, A, i, phase, 1.0)
-    if program.has_strings:
-        if at.presented % trial.every == 0:
-            at.testing = 1
-            set_rates(program, A, i, 0, 0.0)
-            return GOING_ON
-    elif at.run >= trial.run:
-        back = 0 if trial.counted_last else at.run - 1
-        result_of(program, A, at.trial).sequences = at.presented - back
-        return SUCCESS
+    judge = judge_of(program, A, i)
+    judge.presented = at.presented
+    said = program.criterion.see(criterion, judge, A.recent, worst, right)
+    if said == TRY:
+        begin_tests(program, A, i)
+        return GOING_ON
+    if said == MET:
+        return succeeded(program, A, i)
     return CAP if at.presented >= trial.cap else GOING_ON
+
+
+@seldom
+def succeeded(program: Program, A: Arrays, i: int) -> int:
+    """Note which sequence is counted as a trial's success."""
+    t = at_of(program, A, i).trial
+    counted = program.criterion.counted(criterion_of(program, A, t), judge_of(program, A, i))
+    result_of(program, A, t).sequences = counted
+    return SUCCESS
 
 
 @lane
@@ -566,19 +610,43 @@ def result_of(program: Program, A: Arrays, t: int) -> Any:
 
 
 @seldom
-def tested(program: Program, A: Arrays, i: int, right: bool) -> int:
-    """Take note of a string that was tried with the weights at rest."""
+def begin_tests(program: Program, A: Arrays, i: int) -> None:
+    """Let the weights rest and try sequences: of the test stream from its first draw on."""
     at = at_of(program, A, i)
-    trial = trial_of(program, A, at.trial)
-    if not right:
-        at.testing = 0
-        set_rates(program, A, i, 0, 1.0)
+    at.testing, at.kept_counter, at.counter = 1, at.counter, 0
+    at.key = trial_of(program, A, at.trial).key_test
+    set_rates(program, A, i, 0, 0.0)
+    program.net.keep(program.net, A.numbers, i)
+
+
+@seldom
+def tested(program: Program, A: Arrays, i: int, error: float, right: bool) -> int:
+    """Take note of a sequence that was tried with the weights at rest."""
+    at, judge = at_of(program, A, i), judge_of(program, A, i)
+    trial, criterion = trial_of(program, A, at.trial), criterion_of(program, A, at.trial)
+    program.net.restore(program.net, A.numbers, i)
+    said = program.criterion.tried(criterion, judge, A.recent, at.testing, error, right)
+    if said == MET:
+        return succeeded(program, A, i)
+    if said == MISSED:
+        at.testing, at.counter, at.key = 0, at.kept_counter, trial.key_sequences
+        set_rates(program, A, i, phase_of(program, A, i), 1.0)
         return CAP if at.presented >= trial.cap else GOING_ON
-    if at.testing >= trial.n_strings:
-        result_of(program, A, at.trial).sequences = at.presented
-        return SUCCESS
     at.testing += 1
     return GOING_ON
+
+
+@lane
+def phase_of(program: Program, A: Arrays, i: int) -> int:
+    """Return which part of its trial's schedule a lane has reached."""
+    at = at_of(program, A, i)
+    trial = trial_of(program, A, at.trial)
+    reached = 0
+    for phase in range(1, PHASES):
+        end = trial.phase_end[phase - 1]
+        if end >= 0 and at.presented >= end:
+            reached = phase
+    return reached
 
 
 @seldom
@@ -606,7 +674,7 @@ def note_milestones(program: Program, A: Arrays, i: int, worst: float, right: bo
     """Note when learning was first seen, whatever the criterion."""
     at = at_of(program, A, i)
     result = result_of(program, A, at.trial)
-    if not program.has_strings:
+    if not program.criterion.legal:
         for j in range(len(TOLERANCES)):
             at.runs[j] = at.runs[j] + 1 if worst < TOLERANCES[j] else 0
             if at.runs[j] == 100 and result.within[j] == 0:
@@ -666,6 +734,7 @@ def empty(program: Program, A: Arrays, i: int) -> None:
     clear(A.numbers.records, i * records, (i + 1) * records, 1)
     clear(A.numbers.own, i * net.own_size, (i + 1) * net.own_size, 1)
     clear(A.lanes, i * program.at_size, (i + 1) * program.at_size, 1)
+    clear(A.judges, i * program.judge_size, (i + 1) * program.judge_size, 1)
     for j in range(program.chunk):
         A.places[j * net.lanes + i] = i * records
 
@@ -677,6 +746,8 @@ def load(program: Program, A: Arrays, i: int, t: int) -> None:
     empty(program, A, i)
     at, trial = at_of(program, A, i), trial_of(program, A, t)
     at.trial = t
+    at.key = trial.key_sequences
+    judge_of(program, A, i).first = i * view(program.queue, A.queue, 0).n_recent
     at.window = 100
     at.best = INFINITE
     at.blocks = trial.start_blocks

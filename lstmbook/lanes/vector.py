@@ -128,6 +128,9 @@ def fit(context: Any, builder: Any, to: Any, value: Any, ty: Any) -> Any:
             return context.cast(builder, number, ty.dtype, to)
         if ty.n == to.n and bits_of(ty) == bits_of(to) and base_of(ty) == base_of(to):
             return value  # the same bits, read with or without a sign
+        if ty.n == to.n and isinstance(ty.dtype, types.Integer):
+            convert = builder.sitofp if bool(getattr(ty.dtype, "signed", True)) else builder.uitofp
+            return convert(value, ir_of(to))
         if ty.n != 1:
             raise TypeError(f"{ty} cannot be used where {to} is wanted")
         value, ty = builder.extract_element(value, ir.Constant(I32, 0)), ty.dtype
@@ -140,9 +143,19 @@ def fit(context: Any, builder: Any, to: Any, value: Any, ty: Any) -> Any:
 
 
 def joint(args: Any) -> Any:
-    """Return the type of an operation's result: the widest Vec; None if there is none."""
+    """Return the type of an operation's result: the widest Vec; None if there is none.
+
+    Whole numbers become real ones beside a real number, as in NumPy.
+    """
     found = [each for each in args if isinstance(each, Vec)]
-    return max(found, key=lambda each: each.n) if found else None
+    if not found:
+        return None
+    widest = max(found, key=lambda each: each.n)
+    if isinstance(widest.dtype, types.Integer):
+        reals = [each.dtype for each in found if isinstance(each.dtype, types.Float)]
+        reals += [types.float64 for each in args if isinstance(each, types.Float)]
+        return Vec(reals[0], widest.n) if reals else widest
+    return widest
 
 
 def arithmetic(args: Any) -> bool:
@@ -333,6 +346,28 @@ def power_of_two(builder: Any, ty: Any, z: Any) -> Any:
     shifted = builder.shl(bits, constant(ty, 52 if double else 23, whole))
     one = constant(ty, 0x3FF0000000000000 if double else 0x3F800000, whole)
     return builder.bitcast(builder.add(shifted, one), ir_of(ty))
+
+
+@_word
+def exponent(builder: Any, ty: Any, x: Any) -> Any:
+    """Return k of x = 2**k m with 1 <= m < 2: the exponent's bits."""
+    whole = ir.IntType(bits_of(ty))
+    double = bits_of(ty) == 64
+    bits = builder.lshr(
+        builder.bitcast(x, ir_of(ty, whole)), constant(ty, 52 if double else 23, whole)
+    )
+    return builder.sitofp(
+        builder.sub(bits, constant(ty, 1023 if double else 127, whole)), ir_of(ty)
+    )
+
+
+@_word
+def root(builder: Any, ty: Any, x: Any) -> Any:
+    """Return the square root, rounded once."""
+    kind = ir_of(ty)
+    name = f"llvm.sqrt.v{ty.n}f{bits_of(ty)}"
+    of = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+    return builder.call(of, [x])
 
 
 @intrinsic

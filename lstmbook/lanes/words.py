@@ -138,6 +138,16 @@ def power_of_two(z: Number) -> Number:
     return np.where(np.isnan(z), z, np.ldexp(np.ones_like(z), k))
 
 
+def exponent(x: Number) -> Number:
+    """Return k of x = 2**k m with 1 <= m < 2, for a positive number that is not tiny."""
+    return (np.frexp(x)[1] - 1).astype(x.dtype)
+
+
+def root(x: Number) -> Number:
+    """Return the square root of a number, rounded once."""
+    return np.sqrt(x)
+
+
 def total(x: Number) -> Number:
     """Return the sum of neighbouring numbers of one trial (its outputs, never trials)."""
     return x.sum()
@@ -184,8 +194,8 @@ def put(array: Any, place: int, values: Any) -> None:
     array[place : place + len(values)] = values
 
 
-WORDS = (absolute, below, count_from, fma, fraction, larger, largest, like, power_of_two,
-         precision, put, real, smaller, total, where, word)  # fmt: skip
+WORDS = (absolute, below, count_from, exponent, fma, fraction, larger, largest, like,
+         power_of_two, precision, put, real, root, smaller, total, where, word)  # fmt: skip
 """All of them but those of `lstmbook.lanes.blocks`."""
 
 

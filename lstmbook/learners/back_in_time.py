@@ -14,6 +14,7 @@ from typing import Any
 from lstmbook.lanes.blocks import Memory as Floats
 from lstmbook.lanes.blocks import collect, deliver, one_lane, view
 from lstmbook.lanes.words import lane, like, seldom, where
+from lstmbook.lanes.words import real as float_of
 from lstmbook.learners.layered import (
     Layered,
     Numbers,
@@ -67,7 +68,7 @@ def learning_step(net: Layered, M: Numbers, places: Floats) -> None:
         deliver(net.moved, M.now, M.records, places, 0)
 
 
-# ---------------------------------------------------------------- trials whose sequences begin together
+# ---------------------------------------------------------------- sequences begin together
 @lane
 def forward_step(net: Layered, M: Numbers, places: Floats, t: int) -> None:
     """Take step t of all trials, and keep what going back will need."""
@@ -98,9 +99,8 @@ def sweep(net: Layered, M: Numbers, places: Floats, t: int) -> None:
     """Carry errors back from step t, of this step alone or of all steps up to it."""
     S, X = view(net.state, M.state, 0), view(net.now, M.now, 0)
     n = t + 1
-    if net.depth > 0:
-        if net.every_step:
-            n = min(n, net.depth + 1)
+    if net.depth > 0 and net.every_step:
+        n = min(n, net.depth + 1)
     for u in range(net.n_units):
         S.back[u] = like(S.loss, 0.0)
     for ago in range(n):
@@ -110,9 +110,8 @@ def sweep(net: Layered, M: Numbers, places: Floats, t: int) -> None:
         for u in range(net.n_units):
             S.before[u] = Q.source[net.n_x + u]
             back = S.back[u]
-            if net.depth > 0:
-                if not net.every_step:
-                    back = where(like(S.loss, at) < S.last - net.depth, 0.0, back)
+            if net.depth > 0 and not net.every_step:
+                back = where(like(S.loss, at) < S.last - net.depth, 0.0, back)
             S.into[u] = back
         if ago == 0 or not net.sweeps_each_step:
             for c in range(net.n_arriving):
@@ -190,6 +189,32 @@ def prepare(net: Layered, M: Numbers, i: int) -> None:
             Q.source[net.n_x + u] = 0.0
 
 
+@seldom
+def keep(net: Layered, M: Numbers, i: int) -> None:
+    """Keep what a trial's sequence hands to the next one."""
+    mine = one_lane(view(net.state, M.state, 0), i)
+    if net.in_rounds:
+        Q = one_lane(view(net.past, M.past, 0), i)
+        for k in range(net.n_handed_on):
+            mine.saved[k] = Q.source[net.n_x + k]
+    else:
+        for k in range(net.n_handed_on):
+            mine.saved[k] = M.state[(net.first_handed_on + k) * net.lanes + i]
+
+
+@seldom
+def restore(net: Layered, M: Numbers, i: int) -> None:
+    """Hand on what was kept instead."""
+    mine = one_lane(view(net.state, M.state, 0), i)
+    if net.in_rounds:
+        Q = one_lane(view(net.past, M.past, 0), i)
+        for k in range(net.n_handed_on):
+            Q.source[net.n_x + k] = mine.saved[k]
+    else:
+        for k in range(net.n_handed_on):
+            M.state[(net.first_handed_on + k) * net.lanes + i] = float_of(mine.saved[k])
+
+
 @dataclass(frozen=True)
 class BackInTime(Layered):
     """A net whose errors go back, as the loop calls it."""
@@ -233,3 +258,13 @@ class BackInTime(Layered):
     def prepare(self) -> Callable[..., None]:
         """What a trial begins with that is not 0."""
         return prepare
+
+    @property
+    def keep(self) -> Callable[..., None]:
+        """What a sequence hands to the next one is kept."""
+        return keep
+
+    @property
+    def restore(self) -> Callable[..., None]:
+        """What was kept is handed on."""
+        return restore

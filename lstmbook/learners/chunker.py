@@ -61,7 +61,9 @@ class PairNumbers(NamedTuple):
     ring
         The slot of A's newest step, and the size of the largest alphabet; then of each trial's
         C: the slot of its newest step, how many it has kept, how many inputs were passed on, and
-        where the records of those kept are.
+        where the records of those kept are; and the same as it was kept.
+    saved, saved_places
+        What sequences that are tried must not change, of each trial.
     """
 
     state: Floats
@@ -75,6 +77,8 @@ class PairNumbers(NamedTuple):
     numbering_c: Floats
     past_c: Floats
     ring: Floats
+    saved: Floats
+    saved_places: Floats
 
 
 # ---------------------------------------------------------------- the chunker
@@ -93,7 +97,7 @@ def c_step(net: Pair, M: PairNumbers, i: int, slot: int) -> Any:
 @lane
 def ring_of(net: Pair, i: int) -> int:
     """Return where a trial's part of the ring's numbers begins."""
-    return 2 + i * (3 + net.slots)
+    return 2 + i * 2 * net.ring_each
 
 
 @lane
@@ -293,6 +297,49 @@ def prepare(net: Pair, M: PairNumbers, i: int) -> None:
         M.past_places[slot * L + i] = i * M.ring[1] * net.record_size
 
 
+@seldom
+def keep(net: Pair, M: PairNumbers, i: int) -> None:
+    """Keep what a trial's sequence hands to the next one: activations and rings."""
+    if not net.reset:
+        L, at = net.lanes, i * net.saved_size
+        for ago in range(net.slots):
+            slot = (M.ring[0] - ago + net.slots) % net.slots
+            M.saved_places[i * net.slots + ago] = M.past_places[slot * L + i]
+            for row in range(net.ring_rows):
+                M.saved[at + ago * net.ring_rows + row] = M.past[slot * net.ring_size + row * L + i]
+        at = at + net.slots * net.ring_rows
+        for row in range(net.slots * net.ring_rows_c):
+            M.saved[at + row] = M.past_c[row * L + i]
+        at = at + net.slots * net.ring_rows_c
+        mine = one_lane(view(net.state, M.state, 0), i)
+        for u in range(net.n_units):
+            M.saved[at + u] = float_of(mine.source[u])
+        for j in range(net.ring_each):
+            M.ring[ring_of(net, i) + net.ring_each + j] = M.ring[ring_of(net, i) + j]
+
+
+@seldom
+def restore(net: Pair, M: PairNumbers, i: int) -> None:
+    """Hand on what was kept instead; A's ring may have turned meanwhile."""
+    if not net.reset:
+        L, at = net.lanes, i * net.saved_size
+        for ago in range(net.slots):
+            slot = (M.ring[0] - ago + net.slots) % net.slots
+            M.past_places[slot * L + i] = M.saved_places[i * net.slots + ago]
+            for row in range(net.ring_rows):
+                M.past[slot * net.ring_size + row * L + i] = M.saved[at + ago * net.ring_rows + row]
+        at = at + net.slots * net.ring_rows
+        for row in range(net.slots * net.ring_rows_c):
+            M.past_c[row * L + i] = M.saved[at + row]
+        at = at + net.slots * net.ring_rows_c
+        mine = one_lane(view(net.state, M.state, 0), i)
+        for u in range(net.n_units):
+            mine.source[u] = M.saved[at + u]
+        for j in range(net.ring_each):
+            M.ring[ring_of(net, i) + j] = M.ring[ring_of(net, i) + net.ring_each + j]
+        imitate(net, M, i, M.ring[ring_of(net, i) + 3 + M.ring[ring_of(net, i)]])
+
+
 @lane
 def never(net: Pair, M: PairNumbers, places: Floats, j: int) -> None:
     """Stand for a step without error: there is none."""
@@ -398,10 +445,37 @@ class Pair(BackInTime):
         """Places of `ring_step_c`."""
         return self.ring_step_c.size
 
+    @property
+    def ring_rows(self) -> int:
+        """Rows of `ring_step`."""
+        return self.ring_size // self.lanes
+
+    @property
+    def ring_rows_c(self) -> int:
+        """Rows of `ring_step_c`."""
+        return self.ring_size_c // self.lanes
+
+    @property
+    def ring_each(self) -> int:
+        """How many numbers say how far a trial's ring has turned."""
+        return 3 + self.slots
+
+    @property
+    def n_handed_on(self) -> int:
+        """None stand with the state."""
+        return 0
+
+    @property
+    def saved_size(self) -> int:
+        """How many numbers a sequence hands to the next one."""
+        if self.reset:
+            return 0
+        return self.slots * (self.ring_rows + self.ring_rows_c) + self.n_units
+
     def numbers(self, n_inputs: int, ahead: int, room: int = 0) -> Any:
         """Return memory, for alphabets of up to `n_inputs`."""
         a, L = super().numbers(n_inputs, ahead), self.lanes
-        ring = aligned(2 + L * (3 + self.slots), "int64")
+        ring = aligned(2 + L * 2 * self.ring_each, "int64")
         ring[1] = n_inputs
         return PairNumbers(
             *a[:6],
@@ -410,6 +484,8 @@ class Pair(BackInTime):
             self.c.numbered(),
             self.ring_step_c.memory(self.slots),
             ring,
+            aligned(L * self.saved_size, self.dtype),
+            aligned(L * self.slots, "int64"),
         )
 
     def weight_places(self, n_inputs: int) -> IntArray:
@@ -454,6 +530,16 @@ class Pair(BackInTime):
     def prepare(self) -> Callable[..., None]:
         """What a trial begins with that is not 0."""
         return prepare
+
+    @property
+    def keep(self) -> Callable[..., None]:
+        """What a sequence hands to the next one is kept."""
+        return keep
+
+    @property
+    def restore(self) -> Callable[..., None]:
+        """What was kept is handed on."""
+        return restore
 
 
 def _with(layout: Layout, name: str, field: Any) -> Layout:

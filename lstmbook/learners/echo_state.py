@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmbook.lanes.blocks import Memory as Floats
-from lstmbook.lanes.blocks import collect, deliver, number, one_lane, view
+from lstmbook.lanes.blocks import collect, number, one_lane, view
 from lstmbook.lanes.squash import TANH, squash
 from lstmbook.lanes.words import fma, lane, like, seldom, where
 from lstmbook.learners.back_in_time import BackInTime, prepare, step_on

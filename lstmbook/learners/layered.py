@@ -267,6 +267,7 @@ class Layered(OutputLayout):
             "judge_last": number(L),
             "active": number(L, 0),
             **self.lasting,
+            "saved": number(L, self.n_handed_on),
             # zero where a sequence begins, unless it goes on from the one before
             **self.of_step,
             **self.carried,
@@ -284,6 +285,15 @@ class Layered(OutputLayout):
         fields |= {"sum_W": W, "sum_b": b} if self.sums_rows else {"sum_W": "W", "sum_b": "b"}
         return Layout.of(self.dtype, fields)
 
+    @property
+    def n_handed_on(self) -> int:
+        """How many numbers a sequence hands to the next one, to be kept while others are tried."""
+        if self.reset:
+            return 0
+        if self.in_rounds:
+            return self.n_units
+        return int(sum(each.count for each in (self.of_step | self.carried).values()) // self.lanes)
+
     @cached_property
     def past(self) -> Layout:
         """`P`, of nets whose errors go back: what is kept of a step, and what arrived there."""
@@ -299,6 +309,11 @@ class Layered(OutputLayout):
     def rows(self) -> int:
         """The rows of `state`."""
         return self.state.size // self.lanes
+
+    @property
+    def first_handed_on(self) -> int:
+        """The first row of what a sequence hands to the next one, of trials that run freely."""
+        return self.state.start("source") // self.lanes
 
     @property
     def first_carried(self) -> int:
@@ -451,14 +466,14 @@ class Layered(OutputLayout):
 
 # ---------------------------------------------------------------- forward
 @lane
-def read_inputs(net: Layered, S: Any, P: Any, I: Any) -> None:
+def read_inputs(net: Layered, S: Any, P: Any, given: Any) -> None:
     """Set the inputs that units read in rows."""
     if net.one_hot:
         for m in range(net.n_x):
-            P.source[m] = where(I.symbol == m, like(S.loss, 1.0), like(S.loss, 0.0))
+            P.source[m] = where(given.symbol == m, like(S.loss, 1.0), like(S.loss, 0.0))
     else:
         for m in range(net.n_x):
-            P.source[m] = I.x[m]
+            P.source[m] = given.x[m]
 
 
 @lane
@@ -477,20 +492,18 @@ def net_input(net: Layered, S: Any, P: Any, start: Number, layer: int, r: int, r
 
 
 @lane
-def forward(net: Layered, S: Any, P: Any, X: Any, I: Any) -> None:
-    """Take one step, up to the units' activations; inputs in rows are those of I."""
+def forward(net: Layered, S: Any, P: Any, X: Any, given: Any) -> None:
+    """Take one step, up to the units' activations; inputs in rows are `given`."""
     if net.n_x > 0:
-        read_inputs(net, S, P, I)
+        read_inputs(net, S, P, given)
     for layer in range(net.n_layers):
         first, size = net.firsts[layer], net.layers[layer]
         for r in range(net.n_nets):
             for i in range(size):
                 row = r * net.n_units + first + i
                 start = S.b[row]
-                if net.in_records:
-                    if layer == 0:
-                        if net.memory.below[r] > 0:
-                            start = start + X.W[r * size + i]
+                if net.in_records and layer == 0 and net.memory.below[r] > 0:
+                    start = start + X.W[r * size + i]
                 S.net[row] = net_input(net, S, P, start, layer, r, row)
         for u in range(first, first + size):
             net.memory.remember(net, S, P, u)
@@ -509,7 +522,7 @@ def show(net: Layered, S: Any, P: Any) -> None:
 
 @lane
 def own_outputs(net: Layered, S: Any, P: Any) -> None:
-    """The errors of outputs that are units of the layer themselves."""
+    """Compute the errors of outputs that are units of the layer themselves."""
     loss, worst = like(S.loss, 0.0), like(S.loss, 0.0)
     for k in range(net.n_outputs):
         y_k = P.source[net.n_x + net.n_units - net.n_outputs + k]
@@ -538,7 +551,7 @@ def answer(net: Layered, S: Any, P: Any, X: Any, M: Any, places: Floats, at: int
 
 @lane
 def answer_of_one(net: Layered, mine: Any, P: Any, R: Any, M: Any, i: int) -> None:
-    """The same of one trial; R is its symbol's record."""
+    """Let one trial answer, and change for its errors; R is its symbol's record."""
     if net.fully:
         own_outputs(net, mine, P)
     else:
@@ -602,17 +615,15 @@ def change(net: Layered, S: Any, P: Any, X: Any) -> None:
                 if net.memory.below[r] > 0:
                     for m in range(below):
                         S.sum_W[row, m] = fma(moved, P.source[at + m], S.sum_W[row, m])
-                    if net.in_records:
-                        if layer == 0:
-                            X.sum_W[r * size + i] = X.sum_W[r * size + i] + moved
+                    if net.in_records and layer == 0:
+                        X.sum_W[r * size + i] = X.sum_W[r * size + i] + moved
                 if net.memory.before[r] > 0:
                     for j in range(size):
                         S.sum_W[row, below + j] = fma(
                             moved, S.before[first + j], S.sum_W[row, below + j]
                         )
-                if net.hidden_biases:
-                    if net.memory.biased[r] > 0:
-                        S.sum_b[row] = S.sum_b[row] + moved
+                if net.hidden_biases and net.memory.biased[r] > 0:
+                    S.sum_b[row] = S.sum_b[row] + moved
 
 
 @lane

@@ -449,6 +449,11 @@ def never(net: LSTMLayout, M: Numbers, places: Memory, t: int) -> None:
     """Stand for what is not done: its trials run freely."""
 
 
+@lane
+def hands_on_nothing(net: LSTMLayout, M: Numbers, i: int) -> None:
+    """Stand for what a sequence hands to the next one."""
+
+
 @dataclass(frozen=True)
 class LaneLSTM(LSTMLayout):
     """LSTM as the loop calls it: a `lstmbook.lanes.learner.LaneLearner`."""
@@ -492,3 +497,13 @@ class LaneLSTM(LSTMLayout):
     def go_back(self) -> Callable[..., None]:
         """Nothing: trials run freely."""
         return never
+
+    @property
+    def keep(self) -> Callable[..., None]:
+        """Nothing: a sequence begins with zeros."""
+        return hands_on_nothing
+
+    @property
+    def restore(self) -> Callable[..., None]:
+        """Nothing: a sequence begins with zeros."""
+        return hands_on_nothing

@@ -311,9 +311,8 @@ def judge(net: OutputLayout, S: Any, loss: Number, worst: Number) -> None:
 @lane
 def wanted_of(net: OutputLayout, S: Any, k: int) -> Number:
     """Return the target of one of few outputs."""
-    if not net.all_judged:
-        if k >= net.n_judged:
-            return S.imitated[k - net.n_judged]
+    if not net.all_judged and k >= net.n_judged:
+        return S.imitated[k - net.n_judged]
     if net.symbol_wanted:
         return where(S.target == k, like(S.loss, 1.0), like(S.loss, 0.0))
     if net.vector_wanted:
@@ -438,7 +437,7 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
 
 @lane
 def outputs_of_all(net: OutputLayout, S: Any, X: Any, M: Any, places: Memory, at: int) -> None:
-    """Outputs of all trials with their errors and changes; a record begins at places[at + i]."""
+    """Let all trials answer, and change for their errors; a record begins at places[at + i]."""
     if net.wide:
         N = view(net.numbering, M.numbering, 0)
         for i in range(net.lanes):
@@ -453,7 +452,7 @@ def outputs_of_all(net: OutputLayout, S: Any, X: Any, M: Any, places: Memory, at
 
 @lane
 def outputs_of_one(net: OutputLayout, mine: Any, R: Any, M: Any, i: int) -> None:
-    """The same of one trial; R is its symbol's record."""
+    """Let one trial answer, and change for its errors; R is its symbol's record."""
     if net.wide:
         N = view(net.numbering, M.numbering, 0)
         wide_outputs(net, mine, view(net.own, M.own, i * net.own_size), R, N)

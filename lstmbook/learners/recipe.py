@@ -1,4 +1,4 @@
-"""The settings of a layered net and of how it learns, before a task says what it reads and shows."""
+"""The settings of a layered net and of how it learns, before a task says what it reads."""
 
 from __future__ import annotations
 
@@ -51,9 +51,8 @@ class Aims(Constants):
         """Return what a task with a form asks for."""
         form = task.form
         every_step = form.every_step and getattr(task, "errors", "every step") == "every step"
-        return cls(
-            task.n_inputs, task.n_outputs, form.symbolic, form.shows, every_step, form.strings
-        )
+        legal = getattr(getattr(task.criterion, "form", None), "legal", False)
+        return cls(task.n_inputs, task.n_outputs, form.symbolic, form.shows, every_step, legal)
 
     @classmethod
     def of_any(cls, task: Task, symbolic: bool) -> Aims:

@@ -83,9 +83,9 @@ def carry_on(net: RealTime, S: Any, i: int, m: int, layer: int, above: int) -> N
             c, d = fma(w, S.old[2, first + j], c), fma(w, S.old[3, first + j], d)
         if above > layer:
             for j in range(net.n_below[above]):
-                l, w = net.firsts[above - 1] + j, S.held[k, j]
-                a, b = fma(w, S.p[i, m, l], a), fma(w, S.p[i, m + 1, l], b)
-                c, d = fma(w, S.p[i, m + 2, l], c), fma(w, S.p[i, m + 3, l], d)
+                u, w = net.firsts[above - 1] + j, S.held[k, j]
+                a, b = fma(w, S.p[i, m, u], a), fma(w, S.p[i, m + 1, u], b)
+                c, d = fma(w, S.p[i, m + 2, u], c), fma(w, S.p[i, m + 3, u], d)
         S.p[i, m, k], S.p[i, m + 1, k] = S.slope[k] * a, S.slope[k] * b
         S.p[i, m + 2, k], S.p[i, m + 3, k] = S.slope[k] * c, S.slope[k] * d
     if above == layer:
@@ -121,19 +121,18 @@ def change_weight(net: RealTime, S: Any, i: int, m: int, layer: int) -> None:
     n = net.n_below[layer] + net.layers[layer]
     if m < n:
         S.sum_W[i, m] = S.sum_W[i, m] + moved
-    elif m == n:
-        if net.hidden_biases:
-            S.sum_b[i] = S.sum_b[i] + moved
+    elif m == n and net.hidden_biases:
+        S.sum_b[i] = S.sum_b[i] + moved
 
 
 @lane
 def step(net: RealTime, S: Any, M: Numbers, places: Floats, j: int) -> None:
     """Take a step up to the activations: all trials."""
-    X, I = view(net.now, M.now, 0), view(net.now, M.inputs, j * net.now_size)
+    X, given = view(net.now, M.now, 0), view(net.now, M.inputs, j * net.now_size)
     step_on(net, S)
     if net.n_moved > 0:
         collect(net.moved, M.now, M.records, places, j * net.lanes)
-    forward(net, S, S, X, I)
+    forward(net, S, S, X, given)
     read(net, S)
     hold(net, S)
 

@@ -26,11 +26,10 @@ from lstmbook.lanes.loop import (
 )
 from lstmbook.learners.lstm import LaneLSTM
 from lstmbook.learners.net_trial import DTYPES, NetTrial
+from lstmbook.learners.outputs import WIDE
 from lstmbook.lstm import Bias, Topology, Weights, as_weights
 from lstmbook.protocols import Task
 from lstmbook.sequences import Sequence, as_choice
-from lstmbook.tasks.criteria import AllRight, RunOfRight
-from lstmbook.tasks.reber import EmbeddedReber, string_predicted
 from lstmbook.truncated_learning import UPDATES
 from lstmbook.validation import Array, as_array, as_count, as_number
 
@@ -262,45 +261,68 @@ def sequences(trial: Trial) -> Iterator[Sequence]:
 
 def unsupported(trial: Trial | NetTrial) -> str | None:
     """Return why the loop cannot run a trial (the reference can), or None if it can."""
-    task, criterion = trial.task, trial.task.criterion
+    task = trial.task
     if isinstance(trial, Trial) and not trial.net.n_blocks:
         return "net has no blocks"
     if len(trial.schedule) > PHASES:
         return f"its schedule has more than {PHASES} parts"
     if trial.schedule and trial.plateau is not None:
-        return "with a schedule it neither adds blocks nor learns strings of sets"
+        return "with a schedule it never adds blocks"
     form = getattr(task, "form", None)
     if form is None:
         return f"{type(task).__name__} has no form in lane code"
-    if not _samples_by_form(task):
+    if not _follows_form(task, "sample"):
         return f"{type(task).__name__} draws its sequences otherwise than its form"
-    if form.strings:
-        if type(task) is not EmbeddedReber:
-            return "strings of sets are those of the embedded Reber grammar only"
-        if trial.schedule:
-            return "with a schedule it neither adds blocks nor learns strings of sets"
-        if type(criterion) is not AllRight or criterion.is_right is not string_predicted:
-            return "the criterion is not that every string is predicted"
-        return None
-    if type(criterion) is not RunOfRight:
-        return "the criterion is not a run of right sequences"
+    if form.strings and not isinstance(getattr(task, "strings", None), Strings):
+        return f"{type(task).__name__} has strings of sets by its form, but no Strings"
     if isinstance(trial, NetTrial):
         why = trial.learner.cannot(task)
         if why is not None:
             return why
-    if form.every_step and not _every_step(task) and criterion.steps == "every":
+    return _unjudged(trial)
+
+
+def _unjudged(trial: Trial | NetTrial) -> str | None:
+    """Return why the loop cannot judge a trial as its criterion does, or None if it can."""
+    task: Any = trial.task
+    criterion: Any = task.criterion
+    name, form = type(criterion).__name__, getattr(criterion, "form", None)
+    if form is None:
+        return f"the criterion, {name}, has no form in lane code"
+    if not all(_follows_form(criterion, method) for method in ("right", "error", "judge")):
+        return f"the criterion, {name}, judges otherwise than its form"
+    if (form.strings or form.legal) and not task.form.strings:
+        return f"the criterion, {name}, is about strings of sets, and the task has none"
+    if form.legal and criterion.is_right is not getattr(task, "is_legal", None):
+        return "the criterion is another one than that possible symbols are predicted"
+    if form.legal and (not _every_step(task) or trial.net.n_outputs > WIDE):
+        return f"possible symbols are told apart at every step and of up to {WIDE} outputs only"
+    if form.strings and not _tries_all(criterion, task.strings):
+        return "the sets of the criterion are other ones than the task's strings"
+    if task.form.every_step and not _every_step(task) and not _judged_last(criterion):
         return "errors are injected at the last step only but judged at every step"
     return None
 
 
-def _samples_by_form(task: Any) -> bool:
-    """Return whether a task's class, and none derived from it, says how sequences are drawn."""
-    classes = type(task).__mro__
+def _tries_all(criterion: Any, strings: Strings) -> bool:
+    """Return whether a criterion's sets are all of the strings, in their order."""
+    if not criterion.sets:
+        return False
+    lengths = np.concatenate([np.diff(batch.starts) for batch in criterion.sets])
+    if not np.array_equal(lengths, np.diff(strings.starts) - 1):
+        return False
+    inputs = np.concatenate([batch.inputs for batch in criterion.sets])
+    return np.array_equal(inputs, np.delete(strings.codes, strings.starts[1:] - 1))
+
+
+def _follows_form(thing: Any, method: str) -> bool:
+    """Return whether a class, and none derived from it, says how it does what its form says."""
+    classes = type(thing).__mro__
     where = {
         name: next(i for i, each in enumerate(classes) if name in vars(each))
-        for name in ("form", "sample")
+        for name in ("form", method)
     }
-    return where["form"] <= where["sample"]
+    return where["form"] <= where[method]
 
 
 def _every_step(task: Any) -> bool:
@@ -322,11 +344,10 @@ def program_of(trial: Trial | NetTrial, lanes: int | None = None) -> Program:
     task: Any = trial.task
     if not type(task).__module__.startswith("lstmbook."):
         try_out(task)
+    lanes = LANES if lanes is None else as_count("lanes", lanes, at_least=1, at_most=MOST_LANES)
     if isinstance(trial, NetTrial):
-        return Program(trial.lane_net(LANES if lanes is None else lanes), task.form)
+        return Program(trial.lane_net(lanes), task.form, task.criterion.form)
     form, net = task.form, trial.net
-    if lanes is None:
-        lanes = LANES
     every_step = _every_step(task)
     return Program(
         LaneLSTM(
@@ -337,11 +358,12 @@ def program_of(trial: Trial | NetTrial, lanes: int | None = None) -> Program:
             at_end=every_step and trial.updates == "sequence end",
             construct=trial.plateau is not None,
             scheduled=bool(trial.schedule),
-            legal=form.strings,
+            legal=task.criterion.form.legal,
             dtype=trial.dtype,
-            lanes=as_count("lanes", lanes, at_least=1, at_most=MOST_LANES),
+            lanes=lanes,
         ),
         form,
+        task.criterion.form,
     )
 
 
@@ -381,6 +403,7 @@ class _Tables:
         filled: dict[str, Any] = {
             "trials": program.trial.memory(n),
             "settings": program.task.memory(n),
+            "criteria": program.asked.memory(n),
             "strings": strings,
             "biases": np.concatenate([*map(biases_of, self.trials), np.zeros(1)]),
         }
@@ -406,6 +429,9 @@ class _Tables:
             task = view(program.task, filled["settings"], i * program.task.size)
             _set(task, program.form.settings_of(trial.task))
             task.first_string = firsts[i]
+            criterion: Any = trial.task.criterion
+            asked = view(program.asked, filled["criteria"], i * program.asked.size)
+            _set(asked, program.criterion.settings_of(criterion))
         return filled
 
 
@@ -443,7 +469,7 @@ def _joined(tasks: list[Task]) -> tuple[Strings, list[int]]:
 
 def _numbers(trial: Trial | NetTrial) -> dict[str, Any]:
     """Return a trial's numbers by the names of `Program.trial`."""
-    task, criterion, rule = trial.task, trial.task.criterion, trial.plateau
+    rule = trial.plateau
     rates = [[trial.learning_rate] * 3] * PHASES
     if trial.schedule:
         parts = [*trial.schedule, *[trial.schedule[-1]] * (PHASES - len(trial.schedule))]
@@ -452,7 +478,9 @@ def _numbers(trial: Trial | NetTrial) -> dict[str, Any]:
     numbers: dict[str, Any] = {
         "key_weights": _signed(stream_key(trial.seed, "weights")),
         "key_sequences": _signed(stream_key(trial.seed, "sequences")),
+        "key_test": _signed(stream_key(trial.seed, "test")),
         "cap": trial.max_sequences,
+        "judge_last": _judged_last(trial.task.criterion),
         "n_inputs": trial.net.n_inputs,
         "start_blocks": trial.net.n_blocks if rule is None else trial.start_blocks,
         "scale": trial.scale,
@@ -461,16 +489,12 @@ def _numbers(trial: Trial | NetTrial) -> dict[str, Any]:
     }
     if rule is not None:
         numbers |= {"plateau_window": rule.window, "gain": rule.gain, "patience": rule.patience}
-    if isinstance(criterion, RunOfRight):
-        numbers |= {
-            "tolerance": criterion.tolerance,
-            "run": criterion.run,
-            "judge_last": criterion.steps == "last",
-            "counted_last": criterion.counted == "last",
-        }
-    if isinstance(task, EmbeddedReber):
-        numbers |= {"every": task.every, "n_strings": len(task.training) + len(task.test)}
     return numbers
+
+
+def _judged_last(criterion: Any) -> bool:
+    """Return whether errors are judged at the last step only."""
+    return getattr(criterion, "steps", "every") == "last"
 
 
 def _signed(word: int) -> int:
@@ -513,6 +537,8 @@ class Loop:
         else:
             self.n_final = 0
         room = FIRST_ROOM if program.net.in_rounds else 0
+        n_recent = max(program.criterion.n_recent(trial.task.criterion) for trial in trials)
+        filled["recent"] = np.zeros(max(program.lanes * n_recent, 1))
         self.arrays: Arrays = program.arrays(len(trials), n_inputs, room, **filled)
         self.queue = view(program.queue, self.arrays.queue, 0)
         given = [t.net.n_weights for t in trials if given_weights(t) is not None]
@@ -523,6 +549,7 @@ class Loop:
             "n_given": max(given, default=0),
             "n_final": self.n_final,
             "room": room,
+            "n_recent": n_recent,
         })  # fmt: skip
         self.handed_out = 0
         self.plain, self.on_compile = plain, on_compile

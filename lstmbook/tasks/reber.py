@@ -195,6 +195,7 @@ class EmbeddedReber:
         strings=True,
     )
     first_string: ClassVar[int] = 0
+    is_legal = staticmethod(string_predicted)
 
     @classmethod
     def draw(

@@ -8,8 +8,10 @@ from itertools import islice, pairwise
 import numpy as np
 
 from lstmbook.abuse import PlateauWatch, add_block, places_after
+from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.learners.trials import initial_weights, sequences
 from lstmbook.lstm import as_weights
+from lstmbook.protocols import judge_of
 from lstmbook.sequences import loss
 from lstmbook.truncated_learning import LSTM
 
@@ -23,7 +25,7 @@ def reference_run(trial, nudge=None):
     if trial.plateau is not None:
         net = replace(net, blocks=net.blocks[: trial.start_blocks])
     learner = LSTM(net, part_of(full, trial.net, net), trial.learning_rate, trial.updates)
-    judge, added = trial.task.criterion.judge(), []
+    judge, added = judge_of(trial.task, Stream(stream_key(trial.seed, "test"))), []
     watch = PlateauWatch(trial.plateau) if trial.plateau else None
     for presented, sequence in enumerate(islice(sequences(trial), trial.max_sequences), 1):
         outputs = learner.learn(sequence)

@@ -1,7 +1,7 @@
 """Promises of the lanes that a script of somebody's once refuted."""
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -136,20 +136,55 @@ def test_only_what_its_form_says_runs_in_lanes():
         def right(self, sequence, outputs):
             return False
 
-    class MyGrammar(EmbeddedReber):
-        pass
+    class Lenient(EmbeddedReber):
+        is_legal = staticmethod(lambda sequence, outputs: True)
+
+    class Python:
+        def right(self, sequence, outputs):
+            return True
+
+        def judge(self):
+            return None
 
     def why(task):
         net = Topology(task.n_inputs, task.n_outputs, (1,))
         return unsupported(Trial(task, net, 0.5, seed=1, max_sequences=7))
 
     drawn = EmbeddedReber.draw(np.random.default_rng(0), 3, 2)
-    mine = MyGrammar(drawn.training, drawn.test)
+    lenient = Lenient(drawn.training, drawn.test)
+    half = AllRight(string_predicted, (drawn.training,))
     assert why(TWO) is None
     assert why(drawn) is None
     assert "otherwise than its form" in why(Noisy(5, criterion=NEVER))
-    assert "not a run of right" in why(replace(TWO, criterion=Never(0.2, 3)))
-    assert "the embedded Reber grammar only" in why(mine)
+    assert "judges otherwise than its form" in why(replace(TWO, criterion=Never(0.2, 3)))
+    assert "Python, has no form in lane code" in why(replace(TWO, criterion=Python()))
+    assert "strings of sets, and the task has none" in why(replace(TWO, criterion=half))
+    assert "possible symbols are predicted" in why(lenient)
+    for criterion, reason in (
+        (half, "other ones than the task's strings"),
+        (AllRight(string_predicted, (drawn.test, drawn.training)), "other ones than"),
+        (AllRight(string_predicted, (drawn.training, drawn.test)), None),
+    ):
+        found = why(Judged(drawn.training, drawn.test, asked=criterion))
+        assert found is reason or reason in found
+
+
+@dataclass(frozen=True)
+class Judged(EmbeddedReber):
+    asked: Any = None
+
+    @property
+    def criterion(self):
+        return self.asked
+
+
+def test_strings_may_be_judged_by_other_criteria_too():
+    drawn = EmbeddedReber.draw(np.random.default_rng(0), 3, 2)
+    task = Judged(drawn.training, drawn.test, asked=RunOfRight(0.95, 4))
+    trial = Trial(task, Topology(7, 7, (1,)), 0.5, seed=1, max_sequences=60)
+    ((_, ours),) = run_trials([trial], plain=True)
+    assert (ours.ending, ours.sequences) == reference_run(trial)[:2]
+    assert ours.ending == "success"
 
 
 @dataclass(frozen=True)
@@ -163,7 +198,7 @@ class Strings(Echo):
 
 def test_strings_of_ones_own_are_refused_and_so_is_a_target_that_is_not_the_next_symbol():
     trial = Trial(Strings(), Topology(2, 2, (1,)), 0.5, seed=1, max_sequences=7)
-    assert "the embedded Reber grammar only" in unsupported(trial)
+    assert "has strings of sets by its form, but no Strings" in unsupported(trial)
     with pytest.raises(ValueError, match="a target that is not the next symbol"):
         try_out(Strings(8))
 

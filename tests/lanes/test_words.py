@@ -31,6 +31,7 @@ from lstmbook.lanes.words import (
     absolute,
     below,
     count_from,
+    exponent,
     fma,
     fraction,
     lane,
@@ -39,6 +40,7 @@ from lstmbook.lanes.words import (
     like,
     power_of_two,
     put,
+    root,
     smaller,
     total,
     where,
@@ -197,6 +199,30 @@ def test_powers_of_two_are_exact(dtype):
 
 
 @lane
+def taken_apart(case: Any, A: Any) -> None:
+    S = view(case.block, A.numbers, 0)
+    S.out[0] = exponent(S.a)
+    S.out[1] = root(S.b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exponents_and_square_roots_are_exact(dtype):
+    case = Case(dtype, 64)
+    arrays = case.arrays()
+    block = view(case.block, arrays.numbers, 0)
+    k = np.arange(64) - 40
+    nearly_2 = 2.0 - np.finfo(dtype).eps
+    block.values("a")[...] = np.where(k % 2 == 0, 1.0, nearly_2) * 2.0**k
+    block.values("b")[...] = np.abs(block.values("b"))
+    block.values("b")[:3] = [0.0, np.inf, -1.0]
+    for found in both(taken_apart, case, arrays):
+        out = view(case.block, found.numbers, 0)
+        np.testing.assert_array_equal(out.out[0], k)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(out.out[1], np.sqrt(block.b))
+
+
+@lane
 def joined(case: Any, A: Any) -> None:
     S = view(case.block, A.numbers, 0)
     A.reals[0] = float_of(total(S.a))
@@ -233,6 +259,28 @@ def test_draws_are_the_streams(key):
         end = view(case.plan, found.wholes, 0)
         assert int(end.count[1, 0]) == ((words[3] >> 32) * 7) >> 32
         assert end.share == (words[4] >> 11) * 2.0**-53
+
+
+@lane
+def mixed(case: Any, A: Any) -> None:
+    whole_ones = below(word(3, count_from(0, 16)), 10)
+    put(A.reals, 0, 0.5 * whole_ones - 1.25)
+    put(A.reals, 16, where(whole_ones > 4.5, whole_ones, 0.25))
+    put(A.reals, 32, whole_ones + fraction(word(3, count_from(0, 16))))
+    S = view(case.block, A.numbers, 0)
+    S.out[0] = below(word(3, count_from(16, 16)), 10)
+    S.out[1] = S.a * below(word(3, count_from(16, 16)), 10)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_whole_numbers_side_by_side_become_real_ones_beside_real_ones(dtype):
+    case = Case(dtype, 16)
+    ours, theirs = both(mixed, case, case.arrays())
+    np.testing.assert_array_equal(ours.reals, theirs.reals)
+    np.testing.assert_array_equal(ours.numbers, theirs.numbers)
+    drawn = np.array([Stream(3, i).below(10) for i in range(16)])
+    np.testing.assert_array_equal(theirs.reals[:16], 0.5 * drawn - 1.25)
+    assert 0.25 in theirs.reals[16:32]
 
 
 @dataclass(frozen=True)
@@ -284,6 +332,11 @@ def test_records_become_rows_and_records_again(dtype, lanes, first, count):
     # nothing is touched before the first number, and nothing after where the mover says it ends
     assert (beyond[:, :first] == 7.0).all()
     assert (beyond[:, mover.end :] == 7.0).all()
+
+
+def test_a_field_that_a_block_would_hide_is_refused():
+    with pytest.raises(ValueError, match="a field is called 'place'"):
+        Layout.of("int64", {"place": whole()})
 
 
 def test_an_unknown_field_is_named():
