@@ -19,9 +19,9 @@ class LaneLearner(Protocol):
     ``state`` (rows of lanes), ``inputs`` (for each step ahead, the block `now` with a field
     ``x``), ``records`` (a record of `record_size` for each lane and symbol) and ``own`` (what
     belongs to a trial, `own_size`). A trial's block of the state has the fields that the loop
-    sets, ``target``, ``begins``, ``rate``, ``active``, ``judge_last``, ``may``, ``source`` and
-    ``shown`` (whose last numbers are 1), and those that it reads: ``loss``, ``worst`` and
-    ``illegal``.
+    sets, ``target``, ``begins``, ``rate``, ``active``, ``judge_last`` and ``may``, and those that
+    it reads: ``loss``, ``worst`` and ``illegal``. Trials run freely, one beginning a sequence
+    while another is in the midst of one; or in rounds.
     """
 
     @property
@@ -80,13 +80,18 @@ class LaneLearner(Protocol):
         ...
 
     @property
-    def n_plain(self) -> int:
-        """The place of the 1 among ``source``."""
+    def one_hot(self) -> bool:
+        """Whether the number of the present symbol is wanted, too, as ``now``'s ``symbol``."""
         ...
 
     @property
-    def n_shown(self) -> int:
-        """The place of the 1 among ``shown``."""
+    def masked(self) -> bool:
+        """Whether the state has ``counts``, which is 0 for trials whose sequence has ended."""
+        ...
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether sequences begin together, and their ends wait for the longest."""
         ...
 
     @property
@@ -97,6 +102,11 @@ class LaneLearner(Protocol):
     @property
     def now(self) -> Layout:
         """The block of what belongs to the present inputs."""
+        ...
+
+    @property
+    def past(self) -> Layout:
+        """The block of what is kept of a step, where sequences begin together."""
         ...
 
     @property
@@ -134,8 +144,8 @@ class LaneLearner(Protocol):
         """Places of what belongs to a trial."""
         ...
 
-    def numbers(self, n_inputs: int, ahead: int) -> Any:
-        """Return memory, for alphabets of up to `n_inputs` and so many steps ahead."""
+    def numbers(self, n_inputs: int, ahead: int, room: int) -> Any:
+        """Return memory: for alphabets of up to `n_inputs`, so many steps ahead or in the past."""
         ...
 
     def weight_places(self, n_inputs: int) -> IntArray:
@@ -153,8 +163,18 @@ class LaneLearner(Protocol):
         ...
 
     @property
+    def forward_step(self) -> Callable[..., None]:
+        """``forward_step(net, numbers, places, t)``: step t of sequences that began together."""
+        ...
+
+    @property
+    def go_back(self) -> Callable[..., None]:
+        """``go_back(net, numbers, places, longest)``: what follows when all these have ended."""
+        ...
+
+    @property
     def last_step(self) -> Callable[..., None]:
-        """``last_step(net, numbers, i, place)``: the error of a trial's last step."""
+        """``last_step(net, numbers, i, place, t)``: the error of a trial's last step, t."""
         ...
 
     @property
@@ -164,5 +184,10 @@ class LaneLearner(Protocol):
 
     @property
     def settle(self) -> Callable[..., None]:
-        """``settle(net, numbers, i)``: a sequence's end for all but the symbols."""
+        """``settle(net, numbers, i, length)``: a sequence's end for all but the symbols."""
+        ...
+
+    @property
+    def prepare(self) -> Callable[..., None]:
+        """``prepare(net, numbers, i)``: set what is not 0 of a trial that enters."""
         ...

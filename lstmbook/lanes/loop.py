@@ -193,9 +193,14 @@ class Program(Constants):
 
     @cached_property
     def queue(self) -> Layout:
-        """The queue of trials, and lengths that are the same for all."""
+        """The queue of trials, and lengths that are the same for all.
+
+        Where sequences begin together, ``room`` is for how many steps there is memory, and
+        ``wanted`` how many are wanted, if more.
+        """
         names = (
             "next", "end", "n_done", "at_work", "started", "n_inputs", "n_given", "n_final",
+            "room", "wanted",
         )  # fmt: skip
         return Layout.of("int64", {name: whole() for name in names})
 
@@ -244,17 +249,23 @@ class Program(Constants):
         """Units that may have biases."""
         return self.net.n_units
 
-    def arrays(self, n_trials: int, n_inputs: int, **filled: Any) -> Arrays:
-        """Return memory for so many trials; `filled` are arrays that hold something already."""
+    def arrays(self, n_trials: int, n_inputs: int, room: int = 0, **filled: Any) -> Arrays:
+        """Return memory for so many trials; `filled` are arrays that hold something already.
+
+        Parameters
+        ----------
+        room
+            For how many steps of sequences that begin together.
+        """
         net, L = self.net, self.lanes
         arrays: dict[str, Any] = {
-            "numbers": net.numbers(n_inputs, self.chunk),
+            "numbers": net.numbers(n_inputs, self.chunk, room),
             "lanes": self.at.memory(L),
             "plans": self.plan.memory(L),
             "seen": aligned(L * n_inputs, "int64"),
             "ahead": aligned(L * CHUNK, "int64"),
             "numbers_ahead": self.numbers_ahead.memory(L),
-            "places": aligned(self.chunk * L, "int64"),
+            "places": aligned(max(self.chunk, room) * L, "int64"),
             "trials": self.trial.memory(n_trials),
             "settings": self.task.memory(n_trials),
             "biases": np.full(max(n_trials * self.n_biases, 1), np.nan),
@@ -338,14 +349,19 @@ def checked(A: Arrays, at: Any, symbol: int, n_inputs: int) -> int:
 
 
 @lane
-def next_symbols(program: Program, A: Arrays, i: int) -> None:
-    """Look up where the record of a lane's present symbol is, and which symbol comes next."""
+def next_symbols(program: Program, A: Arrays, i: int, row: int) -> None:
+    """Look up where the record of a lane's present symbol is, and which symbol comes next.
+
+    Where it is stands in a row of ``places``.
+    """
     at = at_of(program, A, i)
     step, n_in = at.step, view(program.queue, A.queue, 0).n_inputs
     if at.trial < 0:
         return
     plan, t = plan_of(program, A, i), at.trial
-    A.places[i] = (i * n_in + at.symbol) * program.net.record_size
+    A.places[row * program.lanes + i] = (i * n_in + at.symbol) * program.net.record_size
+    if program.net.one_hot:
+        one_lane(view(program.net.now, A.numbers.inputs, 0), i).symbol = at.symbol
     if plan.length < n_in:
         A.seen[i * n_in + step] = at.symbol
     key = trial_of(program, A, t).key_sequences
@@ -361,8 +377,8 @@ def next_symbols(program: Program, A: Arrays, i: int) -> None:
 
 
 @lane
-def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
-    """Make a lane's inputs of the next n steps."""
+def look_ahead(program: Program, A: Arrays, i: int, n: int, row: int) -> None:
+    """Make a lane's inputs of the next n steps; where records are stands from a row on."""
     at = at_of(program, A, i)
     t = at.trial
     if t < 0:
@@ -376,7 +392,11 @@ def look_ahead(program: Program, A: Arrays, i: int, n: int) -> None:
             if slot == 0:
                 symbols_ahead(program, A, i, step + j)
             symbol = A.ahead[i * CHUNK + slot]
-            A.places[j * program.lanes + i] = (i * n_in + symbol) * program.net.record_size
+            place = (i * n_in + symbol) * program.net.record_size
+            A.places[(row + j) * program.lanes + i] = place
+            if program.net.one_hot:
+                I = view(program.net.now, A.numbers.inputs, j * program.net.now_size)
+                one_lane(I, i).symbol = symbol
             if plan.length < n_in:
                 A.seen[i * n_in + step + j] = symbol
     else:
@@ -412,7 +432,7 @@ def resting_steps(program: Program, A: Arrays, n: int) -> None:
     """Take n steps without an error."""
     net = program.net
     for i in range(net.lanes):
-        look_ahead(program, A, i, n)
+        look_ahead(program, A, i, n, 0)
     for j in range(n):
         net.resting_step(net, A.numbers, A.places, j)
 
@@ -422,7 +442,7 @@ def learning_steps(program: Program, A: Arrays) -> None:
     """Take one step that has an error."""
     net = program.net
     for i in range(net.lanes):
-        next_symbols(program, A, i)
+        next_symbols(program, A, i, 0)
     net.learning_step(net, A.numbers, A.places)
 
 
@@ -436,7 +456,49 @@ def last_step(program: Program, A: Arrays, i: int, place: int) -> None:
     if program.shows_symbol:
         target = checked(A, at, target, net.n_outputs)
     lane_of(program, A, i).target = target
-    net.last_step(net, A.numbers, i, place)
+    net.last_step(net, A.numbers, i, place, plan.length - 1)
+
+
+# ---------------------------------------------------------------- sequences that begin together
+@lane
+def longest_of(program: Program, A: Arrays) -> int:
+    """Return how many steps the longest of the lanes' sequences has."""
+    longest = 0
+    for i in range(program.lanes):
+        if at_of(program, A, i).trial >= 0:
+            longest = max(longest, plan_of(program, A, i).length)
+    return longest
+
+
+@lane
+def inputs_of_step(program: Program, A: Arrays, i: int, t: int) -> None:
+    """Make a lane's inputs of step t; after its sequence has ended nothing counts."""
+    at = at_of(program, A, i)
+    goes_on = at.trial >= 0 and t < plan_of(program, A, i).length
+    if program.net.masked:
+        lane_of(program, A, i).counts = 1.0 if goes_on else 0.0
+    if not goes_on:
+        n_in = view(program.queue, A.queue, 0).n_inputs
+        A.places[t * program.lanes + i] = i * n_in * program.net.record_size
+    elif program.predicts_next:
+        next_symbols(program, A, i, t)
+    else:
+        look_ahead(program, A, i, 1, t)
+
+
+@lane
+def take_round(program: Program, A: Arrays, longest: int) -> None:
+    """Present a sequence in each lane, and let their errors go back."""
+    net = program.net
+    for t in range(longest):
+        for i in range(net.lanes):
+            inputs_of_step(program, A, i, t)
+        net.forward_step(net, A.numbers, A.places, t)
+        if not net.every_step:
+            for i in range(net.lanes):
+                if at_of(program, A, i).trial >= 0 and plan_of(program, A, i).length == t + 1:
+                    last_step(program, A, i, A.places[t * net.lanes + i])
+    net.go_back(net, A.numbers, A.places, longest)
 
 
 # ---------------------------------------------------------------- a sequence ends
@@ -452,7 +514,7 @@ def settle(program: Program, A: Arrays, i: int) -> None:
         for j in range(length if listed else n_own):
             symbol = A.seen[i * n_in + j] if listed else j
             net.settle_symbol(net, A.numbers, i, (i * n_in + symbol) * net.record_size)
-    net.settle(net, A.numbers, i)
+    net.settle(net, A.numbers, i, length)
 
 
 @seldom
@@ -620,8 +682,7 @@ def load(program: Program, A: Arrays, i: int, t: int) -> None:
     at.blocks = trial.start_blocks
     mine = lane_of(program, A, i)
     mine.judge_last = trial.judge_last
-    mine.source[net.n_plain] = 1.0
-    mine.shown[net.n_shown] = 1.0
+    net.prepare(net, A.numbers, i)
     for b in range(net.n_blocks if net.construct else 0):
         mine.active[b] = 1.0 if b < trial.start_blocks else 0.0
     set_rates(program, A, i, 0, 1.0)
@@ -708,7 +769,7 @@ def leave(program: Program, A: Arrays, i: int, ending: int) -> None:
 @seldom
 def finish(program: Program, A: Arrays, i: int, place: int) -> None:
     """End a lane's sequence, and begin the next one, perhaps of another trial."""
-    if not program.net.every_step:
+    if not (program.net.every_step or program.net.in_rounds):
         last_step(program, A, i, place)
     settle(program, A, i)
     ending = judged(program, A, i)
@@ -719,7 +780,10 @@ def finish(program: Program, A: Arrays, i: int, place: int) -> None:
 
 @lane
 def run(program: Program, budget: int, A: Arrays) -> int:
-    """Let all lanes take about so many steps; return how many they took."""
+    """Let all lanes take about so many steps; return how many they took.
+
+    Where sequences begin together it returns, too, when one is longer than there is room for.
+    """
     net = program.net
     queue = view(program.queue, A.queue, 0)
     if queue.started == 0:
@@ -729,17 +793,36 @@ def run(program: Program, budget: int, A: Arrays) -> int:
             begin(program, A, i)
     steps = 0
     while steps < budget and queue.at_work > 0:
-        n = 1
-        if net.every_step:
-            learning_steps(program, A)
-        else:
-            # so many steps that no lane's sequence ends before the last of them
-            n = CHUNK
+        if net.in_rounds:
+            longest = longest_of(program, A)
+            if longest > queue.room:
+                queue.wanted = longest
+                return steps
+            take_round(program, A, longest)
+            steps += longest
             for i in range(net.lanes):
-                n = min(n, plan_of(program, A, i).length - at_of(program, A, i).step)
-            resting_steps(program, A, n)
-        steps += n
-        for i in range(net.lanes):
-            if at_of(program, A, i).step == plan_of(program, A, i).length:
-                finish(program, A, i, A.places[(n - 1) * net.lanes + i])
+                if at_of(program, A, i).trial >= 0:
+                    finish(program, A, i, 0)
+        else:
+            n = run_freely(program, A)
+            steps += n
+            for i in range(net.lanes):
+                if at_of(program, A, i).step == plan_of(program, A, i).length:
+                    finish(program, A, i, A.places[(n - 1) * net.lanes + i])
     return steps
+
+
+@lane
+def run_freely(program: Program, A: Arrays) -> int:
+    """Take some steps, at most to the end of a lane's sequence; return how many."""
+    net = program.net
+    n = 1
+    if net.every_step:
+        learning_steps(program, A)
+    else:
+        # so many steps that no lane's sequence ends before the last of them
+        n = CHUNK
+        for i in range(net.lanes):
+            n = min(n, plan_of(program, A, i).length - at_of(program, A, i).step)
+        resting_steps(program, A, n)
+    return n

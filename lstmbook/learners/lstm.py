@@ -44,24 +44,21 @@ from lstmbook.lanes.blocks import (
 from lstmbook.lanes.squash import logistic, squash
 from lstmbook.lanes.words import (
     Number,
-    absolute,
     fma,
     lane,
-    larger,
-    largest,
     like,
     seldom,
-    smaller,
-    total,
     where,
 )
 from lstmbook.learners.lstm_layout import LSTMLayout, Numbers
-
-INFINITE = float("inf")
-
-INTO, OUT, REST = range(3)
-"""Weights that a schedule can give rates of their own: into cells and gates, from cells to
-outputs, all others."""
+from lstmbook.learners.outputs import (
+    INTO,
+    apply_output_sums,
+    forget_symbol,
+    outputs_of_all,
+    outputs_of_one,
+    rate_of,
+)
 
 
 # ---------------------------------------------------------------- small helps
@@ -79,14 +76,6 @@ def size_of(net: LSTMLayout, b: int) -> int:
     if net.size > 0:
         return net.size
     return net.sizes[b]
-
-
-@lane
-def rate_of(net: LSTMLayout, S: Any, group: int) -> Number:
-    """Return the learning rate of a group of weights."""
-    if net.scheduled:
-        return S.rate[group]
-    return S.rate[0]
 
 
 @lane
@@ -254,94 +243,6 @@ def carry_symbol(net: LSTMLayout, S: Any, X: Any) -> None:
                 X.ds_in[c] = X.ds_in[c] + S.into_in[c]
 
 
-# ---------------------------------------------------------------- outputs and their errors
-@lane
-def judge(net: LSTMLayout, S: Any, loss: Number, worst: Number) -> None:
-    """Add a step's loss, and keep the largest error (of the last step, if that is judged)."""
-    S.loss = S.loss + loss
-    S.worst = larger(worst, S.worst * (1.0 - S.judge_last))
-
-
-@lane
-def outputs(net: LSTMLayout, S: Any, X: Any) -> None:
-    """Few outputs, their errors, and what arrives at the cells: `eq-output-delta`."""
-    zero, one = like(S.loss, 0.0), like(S.loss, 1.0)
-    loss, worst = zero, zero
-    for k in range(net.n_outputs):
-        net_k = zero
-        if net.n_skip > 0:
-            net_k = X.K[k]
-        for m in range(net.n_into_k):
-            net_k = fma(S.K[k, m], S.shown[m], net_k)
-        y_k, slope = squash(net.f_k, net_k)
-        e_k = (where(S.target == k, one, zero) if net.symbol_wanted else S.target) - y_k
-        loss = fma(e_k, e_k, loss)
-        worst = larger(absolute(e_k), worst)
-        S.delta[k] = slope * e_k
-        if net.legal:
-            S.y_k[k] = y_k
-    judge(net, S, loss, worst)
-    for c in range(net.n_cells):
-        arriving = S.K[0, c] * S.delta[0]
-        for k in range(1, net.n_outputs):
-            arriving = fma(S.K[k, c], S.delta[k], arriving)
-        S.arriving[c] = arriving
-
-
-@lane
-def change_outputs(net: LSTMLayout, S: Any, X: Any) -> None:
-    """Change the weights of few outputs: `eq-output-delta`."""
-    for k in range(net.n_outputs):
-        change = rate_of(net, S, REST) * S.delta[k]
-        from_cells = rate_of(net, S, OUT) * S.delta[k] if net.scheduled else change
-        for c in range(net.n_cells):
-            S.sum_K[k, c] = fma(from_cells, S.shown[c], S.sum_K[k, c])
-        for m in range(net.n_cells, net.n_into_k):
-            S.sum_K[k, m] = fma(change, S.shown[m], S.sum_K[k, m])
-        if net.n_skip > 0:
-            X.sum_K[k] = X.sum_K[k] + change
-
-
-@lane
-def note_illegal(net: LSTMLayout, S: Any) -> None:
-    """Note where an impossible symbol is at least as active as a possible one."""
-    low, high = like(S.loss, INFINITE), like(S.loss, -INFINITE)
-    for k in range(net.n_outputs):
-        low = smaller(where(S.may[k] > 0.0, S.y_k[k], INFINITE), low)
-        high = larger(where(S.may[k] > 0.0, -INFINITE, S.y_k[k]), high)
-    S.illegal = where(low > high, S.illegal, 1.0)
-
-
-@lane
-def wide_outputs(net: LSTMLayout, mine: Any, own: Any, X: Any, N: Any) -> None:
-    """Many outputs of one trial, side by side, with their changes: `eq-output-delta`."""
-    rate = rate_of(net, mine, REST)
-    from_cells = rate_of(net, mine, OUT)
-    zero, one = like(N.exists[0], 0.0), like(N.exists[0], 1.0)
-    loss, worst = zero, zero
-    for c in range(net.n_cells):
-        own.arriving[c] = zero
-    for k in range(net.n_across):
-        net_k = X.across[k] if net.wide_skip else zero
-        for m in range(net.n_into_k):
-            net_k = fma(own.K[m, k], like(net_k, mine.shown[m]), net_k)
-        y_k, slope = squash(net.f_k, net_k)
-        e_k = (where(N.number[k] == mine.target, one, zero) - y_k) * N.exists[k]
-        loss = fma(e_k, e_k, loss)
-        worst = larger(absolute(e_k), worst)
-        delta = slope * e_k
-        for c in range(net.n_cells):
-            own.arriving[c] = fma(delta, own.K[c, k], own.arriving[c])
-            own.sum_K[c, k] = fma(delta, like(delta, from_cells * mine.shown[c]), own.sum_K[c, k])
-        for m in range(net.n_cells, net.n_into_k):
-            own.sum_K[m, k] = fma(delta, like(delta, rate * mine.shown[m]), own.sum_K[m, k])
-        if net.wide_skip:
-            X.sum_across[k] = fma(delta, like(delta, rate), X.sum_across[k])
-    for c in range(net.n_cells):
-        mine.arriving[c] = total(own.arriving[c])
-    judge(net, mine, total(loss), largest(worst))
-
-
 # ---------------------------------------------------------------- changes of hidden units
 @lane
 def blame(net: LSTMLayout, S: Any) -> None:
@@ -461,10 +362,7 @@ def forget(net: LSTMLayout, X: Any) -> None:
             X.W[u], X.sum_W[u] = X.W[u] + X.sum_W[u], 0.0
         for b in range(net.n_out_gates if net.symbolic else 0):
             X.V[b], X.sum_V[b] = X.V[b] + X.sum_V[b], 0.0
-        for k in range(net.n_skip):
-            X.K[k], X.sum_K[k] = X.K[k] + X.sum_K[k], 0.0
-        for k in range(net.n_across if net.wide_skip else 0):
-            X.across[k], X.sum_across[k] = X.across[k] + X.sum_across[k], 0.0
+    forget_symbol(net, X)
 
 
 @lane
@@ -473,11 +371,7 @@ def apply_sums(net: LSTMLayout, mine: Any, own: Any) -> None:
     for u in range(net.n_hidden):
         for m in range(net.n_sources):
             mine.W[u, m], mine.sum_W[u, m] = mine.W[u, m] + mine.sum_W[u, m], 0.0
-    for m in range(net.n_into_k):
-        for k in range(net.n_narrow):
-            mine.K[k, m], mine.sum_K[k, m] = mine.K[k, m] + mine.sum_K[k, m], 0.0
-        for k in range(net.n_across):
-            own.K[m, k], own.sum_K[m, k] = own.K[m, k] + own.sum_K[m, k], 0.0
+    apply_output_sums(net, mine, own)
 
 
 # ---------------------------------------------------------------- what the loop calls
@@ -503,16 +397,7 @@ def learning_step(net: LSTMLayout, M: Numbers, places: Memory) -> None:
     collect(net.moved, M.now, M.records, places, 0)
     enter(net, S, X)
     forward(net, S, X)
-    if net.wide:
-        N = view(net.numbering, M.numbering, 0)
-        for i in range(net.lanes):
-            R = view(net.record, M.records, places[i])
-            wide_outputs(net, one_lane(S, i), view(net.own, M.own, i * net.own_size), R, N)
-    else:
-        outputs(net, S, X)
-        change_outputs(net, S, X)
-        if net.legal:
-            note_illegal(net, S)
+    outputs_of_all(net, S, X, M, places, 0)
     blame(net, S)
     carry_and_change(net, S)
     carry_symbol(net, S, X)
@@ -522,19 +407,14 @@ def learning_step(net: LSTMLayout, M: Numbers, places: Memory) -> None:
 
 
 @seldom
-def last_step(net: LSTMLayout, M: Numbers, i: int, place: int) -> None:
+def last_step(net: LSTMLayout, M: Numbers, i: int, place: int, t: int) -> None:
     """Do what the error of a trial's last step does; its symbol's record is at a place."""
     mine, R = one_lane(view(net.state, M.state, 0), i), view(net.record, M.records, place)
     if net.gates_rest:
         out_net_inputs(net, mine, R)
         open_gates(net, mine)
         leave_cells(net, mine)
-    if net.wide:
-        N = view(net.numbering, M.numbering, 0)
-        wide_outputs(net, mine, view(net.own, M.own, i * net.own_size), R, N)
-    else:
-        outputs(net, mine, R)
-        change_outputs(net, mine, R)
+    outputs_of_one(net, mine, R, M, i)
     blame(net, mine)
     change(net, mine)
     leave(net, mine, R)
@@ -549,11 +429,24 @@ def settle_symbol(net: LSTMLayout, M: Numbers, i: int, place: int) -> None:
 
 
 @lane
-def settle(net: LSTMLayout, M: Numbers, i: int) -> None:
+def settle(net: LSTMLayout, M: Numbers, i: int, length: int) -> None:
     """End a trial's sequence for all but its symbols."""
     if net.at_end:
         mine = one_lane(view(net.state, M.state, 0), i)
         apply_sums(net, mine, view(net.own, M.own, i * net.own_size))
+
+
+@seldom
+def prepare(net: LSTMLayout, M: Numbers, i: int) -> None:
+    """Set the 1s that biases read."""
+    mine = one_lane(view(net.state, M.state, 0), i)
+    mine.source[net.n_plain] = 1.0
+    mine.shown[net.n_shown] = 1.0
+
+
+@lane
+def never(net: LSTMLayout, M: Numbers, places: Memory, t: int) -> None:
+    """Stand for what is not done: its trials run freely."""
 
 
 @dataclass(frozen=True)
@@ -584,3 +477,18 @@ class LaneLSTM(LSTMLayout):
     def settle(self) -> Callable[..., None]:
         """What the end of a sequence changes of all else."""
         return settle
+
+    @property
+    def prepare(self) -> Callable[..., None]:
+        """What a trial begins with that is not 0."""
+        return prepare
+
+    @property
+    def forward_step(self) -> Callable[..., None]:
+        """Nothing: trials run freely."""
+        return never
+
+    @property
+    def go_back(self) -> Callable[..., None]:
+        """Nothing: trials run freely."""
+        return never

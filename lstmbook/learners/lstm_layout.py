@@ -12,15 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lstmbook.lanes.blocks import Layout, Memory, Mover, number, up_to, view
-from lstmbook.lanes.learner import IN_OWN, IN_RECORDS, IN_STATE
+from lstmbook.lanes.blocks import Layout, Memory, Mover, number, up_to
+from lstmbook.lanes.learner import IN_RECORDS
 from lstmbook.lanes.squash import KINDS
-from lstmbook.lanes.words import Constants
+from lstmbook.learners.outputs import OutputLayout
 from lstmbook.lstm import Topology
 from lstmbook.sequences import IntArray
-
-WIDE = 16
-"""Beyond so many outputs those of one trial are computed side by side, not trials."""
 
 
 class Numbers(NamedTuple):
@@ -35,9 +32,9 @@ class Numbers(NamedTuple):
     records
         `LSTMLayout.record` of each lane and symbol.
     own
-        `LSTMLayout.own` of each lane.
+        `OutputLayout.own` of each lane.
     numbering
-        `LSTMLayout.numbering`.
+        `OutputLayout.numbering`.
     """
 
     state: Memory
@@ -49,7 +46,7 @@ class Numbers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LSTMLayout(Constants):
+class LSTMLayout(OutputLayout):
     """A network's settings, all known when code is compiled, and where its numbers stand.
 
     Hidden units are the cells, then the input gates, then the output gates. Each reads as many of
@@ -160,6 +157,36 @@ class LSTMLayout(Constants):
         return 0 if self.symbolic else self.topology.n_inputs
 
     @property
+    def n_read(self) -> int:
+        """The number of units that outputs read: the cells."""
+        return self.n_cells
+
+    @property
+    def output_biases(self) -> bool:
+        """Whether outputs have biases."""
+        return self.topology.output_biases
+
+    @property
+    def masked(self) -> bool:
+        """Whether some trials' steps do not count."""
+        return False
+
+    @property
+    def one_hot(self) -> bool:
+        """Whether units read symbols as numbers."""
+        return False
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether sequences begin together."""
+        return False
+
+    @property
+    def noted(self) -> bool:
+        """Whether outputs are kept for whoever presented the step."""
+        return False
+
+    @property
     def n_outputs(self) -> int:
         """The number of outputs."""
         return self.topology.n_outputs
@@ -183,11 +210,6 @@ class LSTMLayout(Constants):
     def f_k(self) -> int:
         """The squashing function of outputs."""
         return KINDS[self.topology.f_k]
-
-    @property
-    def symbol_wanted(self) -> bool:
-        """Whether the target is the number of an output."""
-        return self.target == "symbol"
 
     @property
     def gates_rest(self) -> bool:
@@ -224,46 +246,6 @@ class LSTMLayout(Constants):
         """Sources of hidden units in rows."""
         return max(self.n_into_c, self.n_into_in, self.n_into_out)
 
-    @property
-    def n_shown(self) -> int:
-        """Sources of outputs in rows, without the bias: cells, and real inputs with shortcuts."""
-        return self.n_cells + (self.n_dense if self.shortcuts else 0)
-
-    @property
-    def n_into_k(self) -> int:
-        """Weights in rows into an output."""
-        return self.n_shown + self.topology.output_biases
-
-    @property
-    def wide(self) -> bool:
-        """Whether the outputs of one trial are computed side by side."""
-        return self.n_outputs > WIDE
-
-    @property
-    def n_narrow(self) -> int:
-        """Outputs whose trials are side by side."""
-        return 0 if self.wide else self.n_outputs
-
-    @property
-    def n_skip(self) -> int:
-        """Outputs whose weights from a symbol move with the symbol's record."""
-        return self.n_narrow if self.symbolic and self.shortcuts else 0
-
-    @property
-    def wide_skip(self) -> bool:
-        """Whether wide outputs have weights from symbols."""
-        return self.wide and self.symbolic and self.shortcuts
-
-    @property
-    def across(self) -> int:
-        """So many outputs stand side by side in one number."""
-        return 16 if self.dtype == "float64" else min(up_to(self.n_outputs), 112)
-
-    @property
-    def n_across(self) -> int:
-        """So many such numbers hold all outputs."""
-        return -(-self.n_outputs // self.across) if self.wide else 0
-
     # ------------------------------------------------------------ where the numbers stand
     @cached_property
     def state(self) -> Layout:
@@ -271,7 +253,6 @@ class LSTMLayout(Constants):
         L, cells, blocks = self.lanes, self.n_cells, self.n_blocks
         fields: dict[str, Any] = {
             "W": number(L, self.topology.n_hidden, self.n_sources),
-            "K": number(L, self.n_narrow, self.n_into_k),
             "rate": number(L, 3 if self.scheduled else 1),
             "active": number(L, blocks if self.construct else 0),
             "judge_last": number(L),
@@ -281,14 +262,10 @@ class LSTMLayout(Constants):
             "ds_c": number(L, cells, self.n_into_c),
             "ds_in": number(L, cells, self.n_into_in if self.input_gates else 0),
             "E": number(L, cells),
-            "loss": number(L),
-            "worst": number(L),
-            "illegal": number(L),
+            **self.judged,
             # of the present step
-            "begins": number(L),
-            "target": number(L),
+            **self.output_fields,
             "source": number(L, self.n_plain + 1),
-            "shown": number(L, self.n_shown + 1),
             "net": number(L, self.topology.n_hidden),
             "won": number(L, blocks if self.compete else 0),
             "y_out": number(L, blocks),
@@ -297,18 +274,19 @@ class LSTMLayout(Constants):
             "h_slope": number(L, cells),
             "into_c": number(L, cells),
             "into_in": number(L, cells),
-            "arriving": number(L, cells),
             "change_c": number(L, cells),
             "change_out": number(L, blocks),
-            "delta": number(L, self.n_narrow),
-            "y_k": number(L, self.n_narrow),
-            "may": number(L, self.n_narrow if self.legal else 0),
+            **self.output_weights,
         }
-        fields["sum_W"], fields["sum_K"] = "W", "K"
+        fields["sum_W"] = "W"
         if self.at_end:
             fields["sum_W"] = number(L, self.topology.n_hidden, self.n_sources)
-            fields["sum_K"] = number(L, self.n_narrow, self.n_into_k)
         return Layout.of(self.dtype, fields)
+
+    @property
+    def past(self) -> Layout:
+        """Nothing: trials run freely."""
+        return Layout.of(self.dtype, {})
 
     @property
     def rows(self) -> int:
@@ -339,11 +317,6 @@ class LSTMLayout(Constants):
     def now_size(self) -> int:
         """Places of `now`."""
         return self.now.size
-
-    @property
-    def own_size(self) -> int:
-        """Places of a trial's wide outputs."""
-        return self.own.size
 
     def _per_symbol(self) -> dict[str, Any]:
         """Of a symbol's numbers that move to rows: how many there are of each."""
@@ -393,21 +366,6 @@ class LSTMLayout(Constants):
     def _reach(self) -> int:
         return max(self.moved.end, self.partials.end)
 
-    @cached_property
-    def own(self) -> Layout:
-        """Of wide outputs, what belongs to one trial: weights, and what arrives at cells."""
-        K = number(self.across, self.n_into_k if self.wide else 0, self.n_across)
-        fields: dict[str, Any] = {"K": K, "sum_K": K if self.at_end else "K"}
-        fields["arriving"] = number(self.across, self.n_cells if self.wide else 0)
-        return Layout.of(self.dtype, fields)
-
-    @cached_property
-    def numbering(self) -> Layout:
-        """The numbers of wide outputs, and 1 where there is such an output."""
-        n = self.n_across
-        fields = {"number": number(self.across, n), "exists": number(self.across, n)}
-        return Layout.of(self.dtype, dict(fields))
-
     def _moving(self, first: str, last: str) -> Mover:
         counts = self._per_symbol()
         names = list(counts)
@@ -430,20 +388,15 @@ class LSTMLayout(Constants):
         """What a step without error changes."""
         return self._moving("ds_c", "ds_in")
 
-    def numbers(self, n_inputs: int, ahead: int) -> Numbers:
+    def numbers(self, n_inputs: int, ahead: int, room: int = 0) -> Numbers:
         """Return memory, for alphabets of up to `n_inputs` and so many steps ahead."""
-        numbering = self.numbering.memory()
-        block = view(self.numbering, numbering, 0)
-        count = np.arange(self.n_across * self.across).reshape(self.n_across, self.across)
-        block.values("number")[...] = count
-        block.values("exists")[...] = count < self.n_outputs
         return Numbers(
             self.state.memory(),
             self.now.memory(),
             self.now.memory(0 if self.symbolic else ahead),
             self.record.memory(self.lanes * n_inputs),
             self.own.memory(self.lanes),
-            numbering,
+            self.numbered(),
         )
 
     # ------------------------------------------------------------ the flat vector of weights
@@ -464,20 +417,13 @@ class LSTMLayout(Constants):
         net, parts = self.topology, []
         hidden = zip(range(net.n_hidden), self._biased_columns(), strict=True)
         for u, (columns, biased) in hidden:
-            row = [self._in_state("W", u, m) for m in range(columns)]
+            row = [self.in_state("W", u, m) for m in range(columns)]
             if biased:
                 row[-1] = (*row[-1][:2], u)
             name, unit = ("W", u) if u < self.n_gated else ("V", u - self.n_gated)
             parts += self._with_symbols(n_inputs, name, unit) if self.symbolic else []
             parts += row
-        for k in range(self.n_outputs):
-            own = [self._into_output(k, m) for m in range(self.n_into_k)]
-            parts += own[: self.n_cells]
-            if self.symbolic and self.shortcuts:
-                parts += self._with_symbols(n_inputs, "across" if self.wide else "K", k)
-            parts += own[self.n_cells :]
-            if net.output_biases:
-                parts[-1] = (*parts[-1][:2], net.n_hidden + k)
+        parts += self.output_places(self.record, n_inputs, net.n_hidden)
         return np.array(parts, dtype=np.int64)
 
     def _biased_columns(self) -> list[tuple[int, bool]]:
@@ -489,15 +435,6 @@ class LSTMLayout(Constants):
             + [(self.n_into_out, net.output_gate_biases)] * net.n_output_gates
         )
 
-    def _in_state(self, name: str, i: int, j: int) -> tuple[int, int, int]:
-        start, field = self.state.places[name]
-        return IN_STATE, start + (i * field.shape[1] + j) * self.lanes, -1
-
     def _with_symbols(self, n_inputs: int, name: str, unit: int) -> list[tuple[int, int, int]]:
         start, size = self.record.start(name) + unit, self.record.size
         return [(IN_RECORDS, start + symbol * size, -1) for symbol in range(n_inputs)]
-
-    def _into_output(self, k: int, m: int) -> tuple[int, int, int]:
-        if not self.wide:
-            return self._in_state("K", k, m)
-        return IN_OWN, self.own.start("K") + m * self.n_across * self.across + k, -1

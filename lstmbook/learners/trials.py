@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lstmbook.abuse import Phase, Plateau, memory_weights, weights_into_memory
-from lstmbook.lanes.blocks import Block, view
+from lstmbook.lanes.blocks import Block, aligned, view
 from lstmbook.lanes.draws import Stream, fractions, stream_key
 from lstmbook.lanes.form import NO_STRINGS, Strings, try_out
 from lstmbook.lanes.loop import (
@@ -25,6 +25,7 @@ from lstmbook.lanes.loop import (
     Program,
 )
 from lstmbook.learners.lstm import LaneLSTM
+from lstmbook.learners.net_trial import DTYPES, NetTrial
 from lstmbook.lstm import Bias, Topology, Weights, as_weights
 from lstmbook.protocols import Task
 from lstmbook.sequences import Sequence, as_choice
@@ -46,7 +47,8 @@ GROUPS = ("into", "out", "rest")
 """Weights that a schedule can give rates of their own: into cells and gates, from cells to
 outputs, all others."""
 
-DTYPES = ("float32", "float64")
+FIRST_ROOM = 128
+"""Steps for which there is memory at first, where sequences begin together."""
 
 
 @dataclass(frozen=True)
@@ -258,10 +260,10 @@ def sequences(trial: Trial) -> Iterator[Sequence]:
         yield trial.task.sample(stream)
 
 
-def unsupported(trial: Trial) -> str | None:
+def unsupported(trial: Trial | NetTrial) -> str | None:
     """Return why the loop cannot run a trial (the reference can), or None if it can."""
     task, criterion = trial.task, trial.task.criterion
-    if not trial.net.n_blocks:
+    if isinstance(trial, Trial) and not trial.net.n_blocks:
         return "net has no blocks"
     if len(trial.schedule) > PHASES:
         return f"its schedule has more than {PHASES} parts"
@@ -282,6 +284,10 @@ def unsupported(trial: Trial) -> str | None:
         return None
     if type(criterion) is not RunOfRight:
         return "the criterion is not a run of right sequences"
+    if isinstance(trial, NetTrial):
+        why = trial.learner.cannot(task)
+        if why is not None:
+            return why
     if form.every_step and not _every_step(task) and criterion.steps == "every":
         return "errors are injected at the last step only but judged at every step"
     return None
@@ -302,7 +308,7 @@ def _every_step(task: Any) -> bool:
     return bool(task.form.every_step) and getattr(task, "errors", "every step") == "every step"
 
 
-def program_of(trial: Trial, lanes: int | None = None) -> Program:
+def program_of(trial: Trial | NetTrial, lanes: int | None = None) -> Program:
     """Return the loop that a trial needs.
 
     Raises
@@ -316,6 +322,8 @@ def program_of(trial: Trial, lanes: int | None = None) -> Program:
     task: Any = trial.task
     if not type(task).__module__.startswith("lstmbook."):
         try_out(task)
+    if isinstance(trial, NetTrial):
+        return Program(trial.lane_net(LANES if lanes is None else lanes), task.form)
     form, net = task.form, trial.net
     if lanes is None:
         lanes = LANES
@@ -337,8 +345,10 @@ def program_of(trial: Trial, lanes: int | None = None) -> Program:
     )
 
 
-def biases_of(trial: Trial) -> Array:
+def biases_of(trial: Trial | NetTrial) -> Array:
     """Return the initial biases of hidden and output units, NaN where they are drawn."""
+    if isinstance(trial, NetTrial):
+        return np.zeros(0)
     net = trial.net
     parts = []
     for name, bias, biased, count in (
@@ -362,7 +372,7 @@ class _Tables:
     """Trials as the loop reads them: the arrays of `lstmbook.lanes.loop.Arrays` by name."""
 
     program: Program
-    trials: list[Trial]
+    trials: list[Trial | NetTrial]
 
     def arrays(self) -> dict[str, Any]:
         """Return the arrays that hold something before the loop begins."""
@@ -372,21 +382,22 @@ class _Tables:
             "trials": program.trial.memory(n),
             "settings": program.task.memory(n),
             "strings": strings,
-            "biases": np.concatenate([biases_of(trial) for trial in self.trials]),
+            "biases": np.concatenate([*map(biases_of, self.trials), np.zeros(1)]),
         }
         alphabets = sorted({trial.net.n_inputs for trial in self.trials})
         places = [program.net.weight_places(n_inputs) for n_inputs in alphabets]
         starts = np.cumsum([0, *map(len, places)])
         filled["weights"] = np.concatenate(places).ravel()
-        given = [trial.weights for trial in self.trials if trial.weights is not None]
+        initial = [given_weights(trial) for trial in self.trials]
+        given = [each for each in initial if each is not None]
         if given:
             longest = max(map(len, given))
             filled["given"] = np.concatenate([np.pad(w, (0, longest - len(w))) for w in given])
         row = -1
         for i, trial in enumerate(self.trials):
-            row += trial.weights is not None
+            row += initial[i] is not None
             numbers = _numbers(trial) | {
-                "given": row if trial.weights is not None else -1,
+                "given": row if initial[i] is not None else -1,
                 "n_weights": trial.net.n_weights,
                 "weights": int(starts[alphabets.index(trial.net.n_inputs)]),
             }
@@ -396,6 +407,11 @@ class _Tables:
             _set(task, program.form.settings_of(trial.task))
             task.first_string = firsts[i]
         return filled
+
+
+def given_weights(trial: Trial | NetTrial) -> Array | None:
+    """Return initial weights that the loop does not draw itself, or None."""
+    return trial.given if isinstance(trial, NetTrial) else trial.weights
 
 
 def _set(block: Block, numbers: dict[str, Any]) -> None:
@@ -425,7 +441,7 @@ def _joined(tasks: list[Task]) -> tuple[Strings, list[int]]:
     )
 
 
-def _numbers(trial: Trial) -> dict[str, Any]:
+def _numbers(trial: Trial | NetTrial) -> dict[str, Any]:
     """Return a trial's numbers by the names of `Program.trial`."""
     task, criterion, rule = trial.task, trial.task.criterion, trial.plateau
     rates = [[trial.learning_rate] * 3] * PHASES
@@ -482,7 +498,7 @@ class Loop:
     def __init__(
         self,
         program: Program,
-        trials: list[Trial],
+        trials: list[Trial | NetTrial],
         *,
         keep_weights: bool = False,
         on_compile: Callable[[str], None] | None = None,
@@ -496,25 +512,45 @@ class Loop:
             filled["final"] = np.zeros(len(trials) * self.n_final)
         else:
             self.n_final = 0
-        self.arrays: Arrays = program.arrays(len(trials), n_inputs, **filled)
+        room = FIRST_ROOM if program.net.in_rounds else 0
+        self.arrays: Arrays = program.arrays(len(trials), n_inputs, room, **filled)
         self.queue = view(program.queue, self.arrays.queue, 0)
-        given = [len(trial.weights) for trial in trials if trial.weights is not None]
+        given = [t.net.n_weights for t in trials if given_weights(t) is not None]
         _set(self.queue, {
             "end": len(trials),
             "at_work": program.lanes,
             "n_inputs": n_inputs,
             "n_given": max(given, default=0),
             "n_final": self.n_final,
+            "room": room,
         })  # fmt: skip
         self.handed_out = 0
-        if plain:
+        self.plain, self.on_compile = plain, on_compile
+        self._bind()
+
+    def _bind(self) -> None:
+        """Bind the loop to its arrays."""
+        if self.plain:
             from lstmbook.lanes.loop import run
 
+            program = self.program
             self.run: Callable[[int], int] = lambda budget: run(program, budget, self.arrays)
         else:
             from lstmbook.lanes.specialise import loop_of
 
-            self.run = loop_of(program, self.arrays, on_compile)
+            self.run = loop_of(self.program, self.arrays, self.on_compile)
+
+    def _make_room(self, steps: int) -> None:
+        """Make memory for sequences of so many steps that begin together."""
+        net, old = self.program.net, self.arrays
+        numbers: Any = old.numbers
+        past = net.past.memory(steps + 1)
+        past[: len(numbers.past)] = numbers.past
+        self.arrays = old._replace(
+            numbers=numbers._replace(past=past), places=aligned(steps * net.lanes, "int64")
+        )
+        self.queue.room, self.queue.wanted = steps, 0
+        self._bind()
 
     @property
     def at_work(self) -> bool:
@@ -523,7 +559,11 @@ class Loop:
 
     def advance(self, steps: int) -> int:
         """Let all lanes take about so many steps; return how many they took."""
-        return self.run(steps)
+        taken = self.run(steps)
+        while self.queue.wanted > 0:
+            self._make_room(2 * int(self.queue.wanted))
+            taken += self.run(max(steps - taken, 1))
+        return taken
 
     def ended(self) -> Iterator[tuple[int, Result]]:
         """Return the trials that have ended since this was last asked."""
@@ -563,7 +603,7 @@ class Loop:
 
 
 def run_trials(
-    trials: Iterable[Trial],
+    trials: Iterable[Trial | NetTrial],
     *,
     lanes: int | None = None,
     slice_seconds: float = 0.1,
@@ -599,8 +639,8 @@ def run_trials(
     groups: dict[Program, list[int]] = {}
     everything = list(trials)
     for i, trial in enumerate(everything):
-        if not isinstance(trial, Trial):
-            raise TypeError(f"trials[{i}] is {trial!r}; it must be a Trial")
+        if not isinstance(trial, Trial | NetTrial):
+            raise TypeError(f"trials[{i}] is {trial!r}; it must be a Trial or a NetTrial")
     for i, trial in enumerate(everything):
         groups.setdefault(program_of(trial, lanes), []).append(i)
     for program, members in groups.items():
