@@ -1,4 +1,4 @@
-"""Compiles lane code, above all the loop for a program, and keeps it on disk."""
+"""Compiles the loop for a program, once per machine: what is compiled is kept on disk."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from lstmbook.lanes import loop
 from lstmbook.lanes.loop import Arrays, Program
+from lstmbook.lanes.loop import run as run_trials
 from lstmbook.lanes.words import Constants, described
 
-ENTRY = '''"""Lane code for one program; its machine code is kept beside this file.
+ENTRY = '''"""Lane code for some constants; its machine code is kept beside this file.
 
-{program}
+{source}
+{constants}
 """
 
-PROGRAM = KINDS = source = arrays_at = None
+CONSTANTS = KINDS = source = arrays_at = None
 
 
 def run(number, addresses):
-    return source(PROGRAM, number, arrays_at(KINDS, addresses))
+    return source(CONSTANTS, number, arrays_at(KINDS, addresses))
 '''
 
 
@@ -96,11 +96,11 @@ def write_once(place: Path, text: str) -> None:
         os.replace(draft.name, place)
 
 
-def _written(made_of: str) -> Path:
-    """Write a program's entry to the cache, unless it stands there, and return its place."""
-    text = ENTRY.format(program=made_of)
+def _written(source: Any, constants: Any) -> Path:
+    """Write an entry to the cache, unless it stands there, and return its place."""
+    text = ENTRY.format(source=source.__qualname__, constants=described(constants))
     name = hashlib.sha256((text + sources_digest()).encode()).hexdigest()[:16]
-    place = cache_directory() / f"loop_{name}.py"
+    place = cache_directory() / f"{source.__name__}_{name}.py"
     write_once(place, text)
     return place
 
@@ -119,7 +119,7 @@ def module_at(place: Path) -> ModuleType:
 
 def is_compiled(program: Program) -> bool:
     """Return whether a program's machine code is on disk."""
-    place = _written(f"{described(loop.run)}\n{described(program)}")
+    place = _written(run_trials, program)
     return any((place.parent / "__pycache__").glob(f"{place.stem}.run-*.nbc"))
 
 
@@ -169,39 +169,28 @@ def compile_function(function: Any, constants: Any, arrays: Any) -> Callable[[],
 
 
 @cache
-def _compiled(
-    function: Any, constants: Any, kinds: tuple[tuple[str, Any], ...], made_of: str
-) -> Any:
-    """Return ``function(constants, whole number, arrays)``, compiled and kept on disk.
-
-    `made_of` is what it is made of now.
-    """
+def _compiled(source: Any, constants: Any, kinds: tuple[tuple[str, Any], ...], made_of: str) -> Any:
+    """Return compiled code; `made_of` is what the constants are made of now."""
     from lstmbook.lanes.machine import numba
     from lstmbook.lanes.vector import arrays_at, compiled
 
-    entry: Any = module_at(_written(made_of))
-    entry.PROGRAM, entry.KINDS = constants, Kinds(kinds)
-    entry.source, entry.arrays_at = compiled(function), arrays_at
+    entry: Any = module_at(_written(source, constants))
+    entry.CONSTANTS, entry.KINDS = constants, Kinds(kinds)
+    entry.source, entry.arrays_at = compiled(source), arrays_at
     return numba.njit(error_model="numpy", cache=True, nogil=True)(entry.run)
 
 
-def kept_function(
-    function: Any, constants: Any, arrays: Any
-) -> Callable[[int, npt.NDArray[np.int64]], int]:
-    """Return a lane function, compiled once a machine.
+def compiled_entry(source: Any, constants: Any, arrays: Any) -> Callable[[int], int]:
+    """Return a lane function ``source(constants, number, arrays)`` of a number, compiled.
+
+    Its machine code is kept on disk.
 
     Parameters
     ----------
-    function
-        Is called as ``function(constants, whole number, arrays)`` and returns a whole number.
+    source
+        A lane function that returns a whole number.
     arrays
-        A named tuple of flat arrays, for its names and kinds.
-
-    Returns
-    -------
-    run
-        Takes the whole number and where such arrays stand (`addresses_of`); they must live
-        until it returns.
+        A named tuple of flat arrays, which must live as long as what is returned is used.
 
     Raises
     ------
@@ -209,27 +198,12 @@ def kept_function(
         If Numba is not installed.
     """
     need_numba()
-    made_of = f"{described(function)}\n{described(constants)}"
-    run: Callable[[int, npt.NDArray[np.int64]], int] = _compiled(
-        function, constants, kinds_of(arrays), made_of
-    )
-    return run
-
-
-def compiled_entry(function: Any, constants: Any, arrays: Any) -> Callable[[int], int]:
-    """Return `kept_function` bound to arrays: it takes the whole number.
-
-    Parameters
-    ----------
-    arrays
-        They live as long as what is returned.
-    """
-    run, addresses = kept_function(function, constants, arrays), addresses_of(arrays)
-    table = np.array(addresses, dtype=np.int64)
+    run = _compiled(source, constants, kinds_of(arrays), described(constants))
+    addresses = np.array(addresses_of(arrays), dtype=np.int64)
 
     def call(number: int) -> int:
-        assert arrays is not None  # what stands at the addresses must not go
-        return int(run(number, table))
+        assert arrays is not None  # it lives as long as its addresses are used
+        return int(run(number, addresses))
 
     return call
 
@@ -254,4 +228,4 @@ def loop_of(
     need_numba()
     if on_compile is not None and not is_compiled(program):
         on_compile(f"compiling the trial loop ({program.net.dtype})")
-    return compiled_entry(loop.run, program, arrays)
+    return compiled_entry(run_trials, program, arrays)

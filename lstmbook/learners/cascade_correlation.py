@@ -47,6 +47,7 @@ from lstmbook.lanes.blocks import (
     whole,
 )
 from lstmbook.lanes.draws import Stream, as_stream, stream_key
+from lstmbook.lanes.specialise import compiled_entry, need_numba
 from lstmbook.lanes.squash import KINDS, squash
 from lstmbook.lanes.words import (
     Constants,
@@ -450,7 +451,7 @@ class StepSet:
         The sequences.
     order
         Where each row of the batch stands among the steps, shape (rows,).
-    arrays, addresses
+    arrays
         What `work` is called with.
     """
 
@@ -483,11 +484,9 @@ class StepSet:
         return len(self.order)
 
     @cached_property
-    def addresses(self) -> IntArray:
-        """Where the arrays stand in memory."""
-        from lstmbook.lanes.specialise import addresses_of
-
-        return np.array(addresses_of(self.arrays), dtype=np.int64)
+    def compiled(self) -> Callable[[int], int]:
+        """`work` with this set, compiled: takes what to do."""
+        return compiled_entry(work, self.net, self.arrays)
 
     def field(self, name: str) -> Array:
         """Return a field of all steps, in their order, as a view: shape (steps, numbers)."""
@@ -500,7 +499,7 @@ class StepSet:
         may = self.net.may.memory(len(self))
         may.reshape(len(self), -1)[self.order, : self.net.n_outputs] = possible
         self.arrays = self.arrays._replace(may=may)
-        self.__dict__.pop("addresses", None)
+        self.__dict__.pop("compiled", None)
 
 
 @dataclass(frozen=True)
@@ -692,6 +691,8 @@ class RecurrentCascadeCorrelation:
     ) -> None:
         if not training.mask.any():
             raise ValueError("training has no step whose error counts; it must have one")
+        if not plain:
+            need_numba()
         self.training, self.settings, self.plain = training, settings, plain
         self.hidden = self.epochs = self.presented = self.moves = 0
         self._stream = stream
@@ -712,7 +713,6 @@ class RecurrentCascadeCorrelation:
         self._blocks["totals"].values("exists").ravel()[: net.n_outputs] = 1.0
         self._sets: list[StepSet] = []
         self._set = self.follow(training)
-        self._compiled = None if plain else _compiled(net, self._set.arrays)
         self._set_weights("outputs", self._drawn(net.n_outputs, self._n_read))
         self._watch = self._watching(settings.output_change)
         self._pool_learns, self._moved = False, True
@@ -768,11 +768,11 @@ class RecurrentCascadeCorrelation:
 
     def _work(self, what: int, on: StepSet) -> None:
         self._now.steps, self._now.hidden = len(on), self.hidden
-        if self._compiled is None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                work(self._net, what, on.arrays)
-        else:
-            self._compiled(what, on.addresses)
+        if not self.plain:
+            on.compiled(what)
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            work(self._net, what, on.arrays)
 
     # ------------------------------------------------------------ a learner
     def learn(self, sequence: Sequence) -> Array:
@@ -913,12 +913,6 @@ class RecurrentCascadeCorrelation:
             self._work(UNITS, each)
         self._pool_learns, self._moved = False, True
         self._watch = self._watching(self.settings.output_change)
-
-
-def _compiled(net: CascadeLayout, arrays: Arrays) -> Callable[[int, IntArray], int]:
-    from lstmbook.lanes.specialise import kept_function
-
-    return kept_function(work, net, arrays)
 
 
 # ---------------------------------------------------------------- a trial
