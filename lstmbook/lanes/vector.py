@@ -129,7 +129,7 @@ def fit(context: Any, builder: Any, to: Any, value: Any, ty: Any) -> Any:
         if ty.n == to.n and bits_of(ty) == bits_of(to) and base_of(ty) == base_of(to):
             return value  # the same bits, read with or without a sign
         if ty.n == to.n and isinstance(ty.dtype, types.Integer):
-            convert = builder.sitofp if bool(getattr(ty.dtype, "signed", True)) else builder.uitofp
+            convert = builder.uitofp if ty.dtype == types.uint64 else builder.sitofp
             return convert(value, ir_of(to))
         if ty.n != 1:
             raise TypeError(f"{ty} cannot be used where {to} is wanted")

@@ -30,7 +30,7 @@ from lstmbook.validation import Array, as_count, as_number
 NO_LIMIT = 1e300
 """Stands for the limit of a mean error where there is none."""
 
-MOST_RECENT = 10**7
+MOST_RECENT = 10**6
 """So many recent sequences may be remembered."""
 
 

@@ -1,6 +1,9 @@
 """Criteria: one source, which judges in the loop, in NumPy and in Python alike."""
 
+import re
 from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -252,16 +255,11 @@ def test_strings_are_tried_as_with_a_judge_in_python():
 
 def test_rates_go_on_after_a_try_where_a_schedule_has_them():
     schedule = (Rates(4, 0.5, 0.5, 0.5), Rates(5, 0.1, 0.2, 0.3), Rates(1, 0.9, 0.0, 0.4))
-    tried = trials_of("tested", schedule=schedule, max_sequences=14)
-    never = [
-        replace(t, task=replace(t.task, criterion=replace(t.task.criterion, every=99)))
-        for t in tried
-    ]
-    never = [t for t in never if t.seed in (0, 1)]
-    often = [
-        replace(t, task=replace(t.task, criterion=OnTestSet(1e-9, n_tests=3, every=2)))
-        for t in never
-    ]
+    never, often = (
+        [replace(each, task=replace(each.task, criterion=OnTestSet(1e-9, n_tests=3, every=every)))
+         for each in trials_of("tested", schedule=schedule, max_sequences=14)[:2]]
+        for every in (99, 2)
+    )  # fmt: skip
     for one, two in zip(*(run(each) for each in (never, often)), strict=True):
         assert one.ending == two.ending == "cap"
         assert one.weights.tobytes() == two.weights.tobytes()
@@ -335,6 +333,19 @@ def test_a_criterion_of_a_readers_own_runs_in_lanes_and_is_known_by_its_function
     assert "see_small_sum" in known
     monkeypatch.setitem(globals(), "LIMIT", 0.25)
     assert canonical(trial.task) != known
+
+
+def test_the_criterion_of_the_architecture_runs(tmp_path, monkeypatch):
+    text = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text.split("### A new criterion")[1], re.S)[1]
+    (tmp_path / "my_criterion.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    criterion = import_module("my_criterion").SmallSum(1.0, among=7, limit=3.58)
+    trials = [replace(each, task=replace(LATE, criterion=criterion)) for each in trials_of("run")]
+    theirs = [by_reference(trial)[:2] for trial in trials]
+    ours = dict(run_trials(trials, lanes=2, plain=True))
+    assert [(ours[i].ending, ours[i].sequences) for i in range(len(trials))] == theirs
+    assert len(set(theirs)) > 1
 
 
 @pytest.mark.parametrize(
