@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from importlib import resources
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,26 +17,31 @@ from lstmbook.experiments.options import canonical
 from lstmbook.experiments.recipes import (
     LearnerRecipe,
     LSTMRecipe,
-    NamedLearner,
     OwnLearner,
     ReberSets,
     TaskRecipe,
     settings_of,
 )
+from lstmbook.learners.bptt import BPTT
+from lstmbook.learners.cascade_correlation import CascadeCorrelation
+from lstmbook.learners.chunker import Chunker
+from lstmbook.learners.elman import Elman
+from lstmbook.learners.recipe import NetRecipe
+from lstmbook.learners.rtrl import RTRL
 from lstmbook.lstm import Topology
 from lstmbook.protocols import Learner, Task
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.validation import as_count
 
-MAKERS: dict[str, str] = {
-    "rtrl": "lstmbook.remedies.rtrl_net:rtrl_net",
-    "bptt": "lstmbook.remedies.bptt_net:bptt_net",
-    "elman": "lstmbook.remedies.elman:elman_net",
-    "chunker": "lstmbook.remedies.chunker:chunker",
-    "recurrent cascade-correlation": "lstmbook.remedies.cascade_correlation:cascade_correlation",
+LEARNERS: dict[str, type[NetRecipe] | type[CascadeCorrelation]] = {
+    "rtrl": RTRL,
+    "bptt": BPTT,
+    "elman": Elman,
+    "chunker": Chunker,
+    "recurrent cascade-correlation": CascadeCorrelation,
 }
-"""Kinds of learner in published.toml besides "lstm": what makes them, as "module:name"."""
+"""Kinds of learner in published.toml besides "lstm"."""
 
 TASKS: dict[str, Callable[..., Task | TaskRecipe]] = {
     "two sequences": TwoSequences,
@@ -189,9 +193,6 @@ class Design:
             of_net = {each.name for each in fields(Topology)} & settings.keys()
             net = replace(recipe.net, **{name: settings.pop(name) for name in of_net})
             settings["net"] = net
-        if isinstance(recipe, NamedLearner):
-            given = {**dict(recipe.settings), **settings}
-            return replace(self, learner=NamedLearner.of(recipe.kind, recipe.place, given))
         return replace(self, learner=_changed("learner", recipe, settings))
 
 
@@ -395,10 +396,14 @@ def _recipe(
     kind = given.pop("kind")
     if kind == "lstm":
         return _lstm(given, task.task(0) if isinstance(task, TaskRecipe) else task), ""
-    place = MAKERS.get(kind)
-    if place is None or find_spec(place.partition(":")[0]) is None:
+    make = LEARNERS.get(kind)
+    if make is None:
         return None, f"the package has no learner {kind!r} yet"
-    return NamedLearner.of(kind, place, given), ""
+    allowed = [each.name for each in fields(make)]
+    for name in given:
+        if name not in allowed:
+            raise ValueError(f"{kind} has no setting {name!r}; it has {', '.join(allowed)}")
+    return make(**{name: _tuple(value) for name, value in given.items()}), ""
 
 
 def _lstm(given: dict[str, Any], task: Task) -> LSTMRecipe:

@@ -28,7 +28,7 @@ from lstmbook.experiments.statistics import (
     verdict,
 )
 from lstmbook.experiments.store import Record
-from lstmbook.experiments.trials import BEFORE, LANES, NETS, REFERENCE, job
+from lstmbook.experiments.trials import BEFORE, EPOCHS, LANES, REFERENCE, job
 
 
 @dataclass(frozen=True)
@@ -199,9 +199,11 @@ def current_versions(row: Row, records: list[Record]) -> set[tuple[str, str]]:
     }
     found = set()
     for dtype in {dtype for dtype, _ in own}:
-        now = {job(row.design, 0, dtype).engine} if find_spec("numba") else {REFERENCE, NETS, LANES}
+        now = (
+            {job(row.design, 0, dtype).engine} if find_spec("numba") else {REFERENCE, EPOCHS, LANES}
+        )
         of_now = {(dtype, each) for each in now}
-        found |= of_now if own & of_now else {(dtype, BEFORE.get(each, each)) for each in now}
+        found |= of_now if own & of_now else {(dtype, old) for each in now for old in BEFORE[each]}
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -266,58 +264,6 @@ class OwnLearner:
                 f"{self.name} made {learner!r}; a learner has the methods learn and predict"
             )
         return learner
-
-
-@dataclass(frozen=True)
-class NamedLearner:
-    """A learner of the package, by the name of what makes it, and its settings.
-
-    Attributes
-    ----------
-    kind
-        What published.toml calls it.
-    place
-        "module:name" of what makes it: ``make(task, rng, **settings)``.
-    settings
-        Further arguments, sorted by name.
-    """
-
-    kind: str
-    place: str = field(repr=False)
-    settings: tuple[tuple[str, Any], ...] = ()
-
-    @classmethod
-    def of(cls, kind: str, place: str, given: Mapping[str, Any]) -> NamedLearner:
-        """Return the recipe with every setting that the maker has, those not given as it sets them.
-
-        So a default that changes one day is another experiment, not the same.
-
-        Raises
-        ------
-        ValueError
-            If the maker has no such setting.
-        """
-        recipe = cls(kind, place)
-        allowed = {
-            name: each.default
-            for name, each in inspect.signature(recipe.make).parameters.items()
-            if each.kind is inspect.Parameter.KEYWORD_ONLY
-        }
-        for name in given:
-            if name not in allowed:
-                raise ValueError(f"{kind} has no setting {name!r}; it has {', '.join(allowed)}")
-        return cls(kind, place, settings_of({**allowed, **given}))
-
-    @property
-    def make(self) -> Callable[..., Learner]:
-        """What makes the learner."""
-        module, name = self.place.split(":")
-        made: Callable[..., Learner] = getattr(importlib.import_module(module), name)
-        return made
-
-    def build(self, task: Task, rng: np.random.Generator) -> Learner:
-        """Return a new learner."""
-        return self.make(task, rng, **dict(self.settings))
 
 
 def settings_of(given: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -19,14 +19,12 @@ from lstmbook.experiments.designs import Design, mean_steps
 from lstmbook.experiments.store import Record, Store
 from lstmbook.experiments.trials import (
     DTYPES,
-    NETS,
+    LANES,
     OWN,
-    REFERENCE,
     Job,
     Tell,
     job,
     perform,
-    side_by_side,
     trial_of,
 )
 from lstmbook.experiments.workers import Ended, Unit, interrupts_ignored, processes, travels, work
@@ -38,9 +36,6 @@ from lstmbook.validation import as_count
 
 POLL = 0.25
 """Seconds between looks at what has ended."""
-
-NETS_TOGETHER = 6
-"""So many trials of compiled comparison learners make a worker worth starting."""
 
 
 @dataclass(frozen=True)
@@ -275,12 +270,12 @@ def _dealt(at_work: _Run, jobs: list[Job], most: int | None) -> list[Unit]:
     lanes: dict[Any, int] = {}
     hands: list[list[Job]] = []
     for each in jobs:
-        if each.engine == REFERENCE:
+        if each.engine != LANES:
             hands.append([each])
             continue
-        group, wide = _loop(each)
-        groups.setdefault(group, []).append(each)
-        lanes[group] = wide
+        program = _program(each)
+        groups.setdefault(program, []).append(each)
+        lanes[program] = program.lanes
     for group, members in groups.items():
         members.sort(key=lambda each: -at_work.cost[_key(each)])
         full = -(-len(members) // lanes[group])
@@ -288,14 +283,6 @@ def _dealt(at_work: _Run, jobs: list[Job], most: int | None) -> list[Unit]:
         hands += [members[i::n] for i in range(n)]
     units = [Unit(tuple(hand), cost=sum(at_work.cost[_key(e)] for e in hand)) for hand in hands]
     return sorted(units, key=lambda unit: -unit.cost)
-
-
-def _loop(each: Job) -> tuple[Any, int]:
-    """Return which compiled loop runs a job, and for how many beside each other it is quick."""
-    if each.engine == NETS:
-        return side_by_side(each), NETS_TOGETHER
-    program = _program(each)
-    return program, program.lanes
 
 
 def _program(each: Job) -> Program:

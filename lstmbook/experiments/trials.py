@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,38 +16,41 @@ from typing import Any
 import numpy as np
 
 from lstmbook.experiments.designs import Design
-from lstmbook.experiments.options import canonical
-from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner, OwnLearner
+from lstmbook.experiments.recipes import LSTMRecipe, OwnLearner, ReberSets
 from lstmbook.experiments.store import Record
 from lstmbook.lanes.draws import Stream, stream_key
+from lstmbook.learners.cascade_correlation import CascadeCorrelation, run_cascade_trial
+from lstmbook.learners.net_trial import NetTrial
+from lstmbook.learners.recipe import NetRecipe
 from lstmbook.learners.trials import LANES_VERSION, Result, Trial, rates_of, unsupported
 from lstmbook.learners.trials import run_trials as run_in_lanes
 from lstmbook.protocols import Learner, Outcome, made_with_of, run_trial
-from lstmbook.tasks.reber import EmbeddedReber
+from lstmbook.tasks.reber import EmbeddedReber, shares_at_the_end
 
 REFERENCE_VERSION = 2
 """Raised whenever the same trial of the reference gives other bits than before."""
 
-NETS_VERSION = 2
-"""Raised whenever the same trial of a compiled comparison learner gives other bits."""
+EPOCHS_VERSION = 1
+"""Raised whenever the same trial of a learner that takes whole epochs gives other bits."""
 
 REFERENCE = f"reference {REFERENCE_VERSION}"
-NETS = f"nets {NETS_VERSION}"
+EPOCHS = f"epochs {EPOCHS_VERSION}"
 LANES = f"lanes {LANES_VERSION}"
-BEFORE = {"lanes 1": "engine 1", "nets 2": "nets 1", "reference 2": "reference 1"}
+BEFORE = {
+    "lanes 1": ("engine 1", "nets 1"),
+    "epochs 1": ("nets 1",),
+    "reference 2": ("reference 1",),
+}
 """What ran such trials before. Its results are shown as long as there are none of the present one.
 
 The engine drew the same weights and sequences as the lanes and rounded otherwise; the others drew
-other sequences.
+other ones.
 """
 DTYPES = ("float32", "float64")
 OWN = "own"
 """The dtype of a job whose learner alone knows it: a record has the one that it computed in."""
 
 WINDOW = 100
-
-SIDE_BY_SIDE = 18
-"""At most so many trials of comparison learners share a loop."""
 
 Tell = Callable[[str], None]
 Keep = Callable[["Job", Learner], None]
@@ -78,7 +80,7 @@ class Job:
     @property
     def lockstep(self) -> bool:
         """Whether it runs in lanes, beside others."""
-        return self.engine not in (REFERENCE, NETS)
+        return self.engine == LANES
 
 
 def job(design: Design, seed: int, dtype: str = "float64") -> Job:
@@ -89,10 +91,12 @@ def job(design: Design, seed: int, dtype: str = "float64") -> Job:
 
 
 def _compiled_job(design: Design, seed: int, dtype: str) -> Job | None:
-    """Return the job of a trial that has a compiled loop, installed or not; None without one."""
+    """Return the job of a trial that has compiled code, installed or not; None without any."""
+    if isinstance(design.learner, CascadeCorrelation):
+        return Job(design, seed, "float64", EPOCHS)
     if lane_trial(design, seed, dtype) is not None:
         return Job(design, seed, dtype, LANES)
-    return Job(design, seed, "float64", NETS) if _is_compiled_net(design, seed) else None
+    return None
 
 
 def wants_numba(design: Design) -> bool:
@@ -100,23 +104,19 @@ def wants_numba(design: Design) -> bool:
     return find_spec("numba") is None and _compiled_job(design, 0, "float64") is not None
 
 
-def _is_compiled_net(design: Design, seed: int) -> bool:
-    """Return whether a design is of a comparison learner that has compiled loops."""
-    if not isinstance(design.learner, NamedLearner):
-        return False
-    from lstmbook.remedies import compiled, reber_trials
-
-    task = design.task_of(seed)
-    learner = design.learner.build(task, np.random.default_rng(0))
-    return any(each.unsupported(task, learner) is None for each in (compiled, reber_trials))
-
-
-def lane_trial(design: Design, seed: int, dtype: str) -> Trial | None:
+def lane_trial(design: Design, seed: int, dtype: str) -> Trial | NetTrial | None:
     """Return a trial for the lanes, or None if only the reference can run it."""
+    trial = _lane_trial(design, seed, dtype)
+    return trial if trial is not None and unsupported(trial) is None else None
+
+
+def _lane_trial(design: Design, seed: int, dtype: str) -> Trial | NetTrial | None:
     recipe = design.learner
+    if isinstance(recipe, NetRecipe):
+        return NetTrial(design.task_of(seed), recipe, seed, design.max_sequences, dtype=dtype)
     if not isinstance(recipe, LSTMRecipe) or not recipe.reset:
         return None
-    trial = Trial(
+    return Trial(
         task=design.task_of(seed),
         net=recipe.net,
         learning_rate=recipe.learning_rate,
@@ -133,10 +133,9 @@ def lane_trial(design: Design, seed: int, dtype: str) -> Trial | None:
         schedule=rates_of(recipe.net, recipe.phases),
         dtype=dtype,
     )
-    return trial if unsupported(trial) is None else None
 
 
-def trial_of(design: Design, seed: int, dtype: str) -> Trial:
+def trial_of(design: Design, seed: int, dtype: str) -> Trial | NetTrial:
     """Return a trial for the lanes.
 
     Raises
@@ -167,19 +166,10 @@ def perform(
     if in_lanes:
         with _named(in_lanes):
             yield from _in_lanes(in_lanes, tell, keep)
-    of_nets: dict[str, list[Job]] = {}
     for each in everything:
-        if each.engine == NETS:
-            of_nets.setdefault(side_by_side(each), []).append(each)
-    for members in of_nets.values():
-        for i in range(0, len(members), SIDE_BY_SIDE):
-            together = members[i : i + SIDE_BY_SIDE]
-            with _named(together):
-                yield from _as_nets(together, tell, keep)
-    for each in everything:
-        if each.engine == REFERENCE:
+        if not each.lockstep:
             with _named([each]):
-                yield _by_reference(each, keep)
+                yield _alone(each, tell, keep)
 
 
 @contextmanager
@@ -198,9 +188,15 @@ def _named(jobs: list[Job]) -> Iterator[None]:
 def _in_lanes(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator[Record]:
     trials = [trial_of(each.design, each.seed, each.dtype) for each in jobs]
     started = time.perf_counter()
-    for i, result in run_in_lanes(trials, on_compile=tell, keep_weights=keep is not None):
-        if keep is not None:
-            keep(jobs[i], _readable(jobs[i], result))
+    wants_weights = keep is not None or any(map(_tries_strings, jobs))
+    for i, result in run_in_lanes(trials, on_compile=tell, keep_weights=wants_weights):
+        milestones = _milestones(result)
+        if keep is not None or _tries_strings(jobs[i]):
+            learner = _readable(jobs[i], result)
+            _kept(keep, jobs[i], learner)
+            if _tries_strings(jobs[i]):
+                of_reber: Any = trials[i].task
+                milestones |= shares_at_the_end(of_reber, learner)
         yield _record(
             jobs[i],
             ending=result.ending,
@@ -209,16 +205,27 @@ def _in_lanes(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator
             steps=result.steps,
             window=result.window,
             errors=tuple(float(each) for each in result.errors),
-            milestones=_milestones(result),
+            milestones=milestones,
             seconds=time.perf_counter() - started,
         )
 
 
+def _tries_strings(each: Job) -> bool:
+    """Return whether it is noted how many strings of the Reber task a net predicts at the end."""
+    of_reber = isinstance(each.design.task, EmbeddedReber | ReberSets)
+    return of_reber and isinstance(each.design.learner, NetRecipe)
+
+
 def _readable(each: Job, result: Result) -> Learner:
-    """Return the readable network with the weights that a trial in lanes ended with."""
-    if not isinstance(each.design.learner, LSTMRecipe) or result.weights is None:
-        raise TypeError(f"{each.design.name} left no weights of an LSTM network")
-    return each.design.learner.ended(result.weights, len(result.added_at))
+    """Return the net that a trial in lanes ended with, as it learns and predicts by itself."""
+    recipe = each.design.learner
+    if result.weights is None:
+        raise TypeError(f"{each.design.name} left no weights")
+    if isinstance(recipe, NetRecipe):
+        return recipe.build(each.design.task_of(each.seed), Stream(0), weights=result.weights)
+    if not isinstance(recipe, LSTMRecipe):
+        raise TypeError(f"{each.design.name} left no weights of a network")
+    return recipe.ended(result.weights, len(result.added_at))
 
 
 def _milestones(result: Result) -> dict[str, Any]:
@@ -227,54 +234,6 @@ def _milestones(result: Result) -> dict[str, Any]:
     if result.added_at:
         found["blocks added"] = list(result.added_at)
     return found
-
-
-def side_by_side(each: Job) -> str:
-    """Return what trials of comparison learners share that can run side by side.
-
-    That is all that defines them but seed and learning rate: the more of them, the less each
-    costs.
-    """
-    shared = json.loads(each.design.options)
-    settings = shared["learner"]["settings"]
-    shared["learner"]["settings"] = [pair for pair in settings if pair[0] != "learning_rate"]
-    return canonical(shared)
-
-
-def _as_nets(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator[Record]:
-    """Run trials of comparison learners that differ in seed and rate at most.
-
-    They are those of the reference, but for rounding.
-    """
-    from lstmbook.remedies import compiled
-
-    design = jobs[0].design
-    task: Any = design.task_of(jobs[0].seed)
-    progress = _telling(tell, design.max_sequences)
-    if isinstance(task, EmbeddedReber):
-        yield from (_on_reber(each, progress, keep) for each in jobs)
-        return
-    learners: list[Any] = [each.design.learner.build(task, _weights(each.seed)) for each in jobs]
-    if getattr(design.learner, "kind", "") == "chunker":
-        cap = design.max_sequences
-        for each, learner in zip(jobs, learners, strict=True):
-            rng = _sequences(each.seed)
-            outcome = compiled.run_chunker(
-                task, learner, rng, max_sequences=cap, window=WINDOW, progress=progress
-            )
-            _kept(keep, each, learner)
-            yield _of_outcome(each, outcome)
-        return
-    for i, outcome in compiled.run_trials(
-        task,
-        learners,
-        [_sequences(each.seed) for each in jobs],
-        max_sequences=design.max_sequences,
-        window=WINDOW,
-        progress=progress,
-    ):
-        _kept(keep, jobs[i], learners[i])
-        yield _of_outcome(jobs[i], outcome)
 
 
 def _kept(keep: Keep | None, each: Job, learner: Learner) -> None:
@@ -298,17 +257,26 @@ def _telling(tell: Tell | None, cap: int, parts: int = 50) -> Callable[[int], No
     return progress
 
 
-def _on_reber(
-    each: Job, progress: Callable[[int], None] | None, keep: Keep | None = None
-) -> Record:
-    """Run one trial of a comparison learner on the embedded Reber grammar."""
-    from lstmbook.remedies.reber_trials import run_reber_trial
+def _alone(each: Job, tell: Tell | None, keep: Keep | None) -> Record:
+    """Run a trial that shares its loop with no other."""
+    if isinstance(each.design.learner, CascadeCorrelation):
+        return _in_epochs(each, each.design.learner, tell, keep)
+    return _by_reference(each, keep)
 
-    task: Any = each.design.task_of(each.seed)
-    learner: Any = each.design.learner.build(task, _weights(each.seed))
+
+def _in_epochs(
+    each: Job, recipe: CascadeCorrelation, tell: Tell | None, keep: Keep | None
+) -> Record:
+    """Run a trial of a learner that takes whole epochs."""
     cap = each.design.max_sequences
-    outcome, milestones = run_reber_trial(
-        task, learner, _sequences(each.seed), max_sequences=cap, window=WINDOW, progress=progress
+    outcome, milestones, learner = run_cascade_trial(
+        each.design.task_of(each.seed),
+        recipe,
+        each.seed,
+        max_sequences=cap,
+        window=WINDOW,
+        plain=each.engine == REFERENCE,
+        progress=_telling(tell, cap),
     )
     _kept(keep, each, learner)
     return replace(_of_outcome(each, outcome), milestones=milestones)
@@ -317,7 +285,7 @@ def _on_reber(
 def _by_reference(each: Job, keep: Keep | None = None) -> Record:
     """Run a trial with the readable learner, on the sequences that every learner gets."""
     task = each.design.task_of(each.seed)
-    learner = each.design.learner.build(task, _weights(each.seed))
+    learner = each.design.learner.build(task, _weights(each))
     outcome = run_trial(
         task,
         learner,
@@ -334,9 +302,11 @@ def _by_reference(each: Job, keep: Keep | None = None) -> Record:
     return replace(record, dtype=outcome.dtype, presented=outcome.presented, made_with=made)
 
 
-def _weights(seed: int) -> np.random.Generator:
-    """Return a trial's source of weights, of a learner that draws them with NumPy."""
-    return np.random.default_rng([seed, 1])
+def _weights(each: Job) -> Any:
+    """Return a trial's source of weights: counted draws, or of what uses NumPy's a generator."""
+    if isinstance(each.design.learner, NetRecipe):
+        return Stream(stream_key(each.seed, "weights"))
+    return np.random.default_rng([each.seed, 1])
 
 
 def _sequences(seed: int) -> Stream:

@@ -90,6 +90,11 @@ class LaneLearner(Protocol):
         ...
 
     @property
+    def last_only(self) -> bool:
+        """Whether there is a target at each step, and only the last one counts."""
+        ...
+
+    @property
     def in_rounds(self) -> bool:
         """Whether sequences begin together, and their ends wait for the longest."""
         ...

@@ -403,6 +403,8 @@ def next_symbols(program: Program, A: Arrays, i: int, row: int) -> None:
     if plan.length < n_in:
         A.seen[i * n_in + step] = at.symbol
     key, task = at.key, task_of(program, A, t)
+    if program.net.last_only:
+        lane_of(program, A, i).counts = 1.0 if step + 1 == plan.length else 0.0
     if program.criterion.legal:
         may = A.strings.possible[plan.string + step]
         for k in range(program.net.n_narrow):

@@ -364,12 +364,20 @@ class Pair(BackInTime):
         An input was not predicted if an error of A's was at least this.
     imitates_outputs
         Whether A imitates C's outputs, too.
+    counts_last
+        Whether only the last step's prediction counts.
     """
 
     c: Any = None
     back: int = 3
     threshold: float = 0.15
     imitates_outputs: bool = False
+    counts_last: bool = False
+
+    @property
+    def last_only(self) -> bool:
+        """Whether only the last step's prediction counts."""
+        return self.counts_last
 
     @property
     def slots(self) -> int:
@@ -607,9 +615,14 @@ class Chunker(NetRecipe):
     def cannot(self, task: Any) -> str | None:
         """Return why a task is not one of predicting the next symbol, or None if it is."""
         form = getattr(task, "form", None)
-        if form is None or not Aims.of(task).every_step:
+        if form is None or not form.every_step:
             return "it learns by predicting its next input, and the task does not ask for that"
         return None
+
+    def aims_of(self, task: Any) -> Aims:
+        """Return what a task asks of the nets: to predict at each step, whatever counts."""
+        aims = Aims.of(task)
+        return replace(aims, every_step=True, last_only=not aims.every_step)
 
     def net_for(
         self, aims: Aims, dtype: str = "float64", lanes: int = 1, *, noted: bool = False
@@ -630,7 +643,7 @@ class Chunker(NetRecipe):
         of_a = {
             "n_outputs": aims.n_outputs + extra,
             "depth": 0,
-            "masked": aims.target == "vector",
+            "masked": aims.target == "vector" or aims.last_only,
         }
         return Pair(
             **settings | of_a,
@@ -638,4 +651,5 @@ class Chunker(NetRecipe):
             back=self.depth or 0,
             threshold=self.threshold,
             imitates_outputs=both,
+            counts_last=aims.last_only,
         )

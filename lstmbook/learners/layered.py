@@ -534,7 +534,7 @@ def own_outputs(net: Layered, S: Any, P: Any) -> None:
         S.arriving[k] = e_k
         if net.keeps_outputs:
             S.y_k[k] = y_k
-    judge(net, S, loss, worst)
+    judge(net, S, loss, worst, worst)
 
 
 @lane

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from lstmbook.lanes.draws import Stream, stream_key
-from lstmbook.learners.recipe import Aims, NetRecipe
+from lstmbook.learners.recipe import NetRecipe
 from lstmbook.protocols import Task
 from lstmbook.sequences import as_choice
 from lstmbook.validation import Array, as_array, as_count
@@ -100,4 +100,4 @@ class NetTrial:
 
     def lane_net(self, lanes: int) -> Any:
         """Return the net as the loop knows it."""
-        return self.learner.net_for(Aims.of(self.task), self.dtype, lanes)
+        return self.learner.net_for(self.learner.aims_of(self.task), self.dtype, lanes)

@@ -191,7 +191,7 @@ class OneNet:
         else:
             given.x[: length * self.n_inputs] = np.asarray(sequence.inputs).ravel()
         counts = np.asarray(sequence.mask)
-        targets = np.where(counts[:, None], sequence.targets, 0.0)
+        targets = np.where(np.isfinite(sequence.targets), sequence.targets, 0.0)
         given.targets[: targets.size] = targets.ravel()
         given.counts[:length] = counts
         self._run(length)

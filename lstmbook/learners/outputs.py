@@ -99,6 +99,11 @@ class OutputLayout(Constants):
         return False
 
     @property
+    def last_only(self) -> bool:
+        """Whether of steps with a target only a sequence's last one counts."""
+        return False
+
+    @property
     def gained(self) -> bool:
         """Whether changes have a gain of their own."""
         return False
@@ -297,11 +302,14 @@ def rate_of(net: OutputLayout, S: Any, group: int) -> Number:
 
 
 @lane
-def judge(net: OutputLayout, S: Any, loss: Number, worst: Number) -> None:
-    """Add a step's loss, and keep the largest error (of the last step, if that is judged)."""
+def judge(net: OutputLayout, S: Any, loss: Number, worst: Number, off: Number) -> None:
+    """Add a step's loss, and keep the largest error (of the last step, if that is judged).
+
+    `off` is the step's largest error, whether it counts or not.
+    """
     S.loss = S.loss + loss
     if net.watched:
-        S.off = worst
+        S.off = off
     worst = larger(worst, S.worst * (1.0 - S.judge_last))
     if net.masked:
         worst = where(S.counts > 0.0, worst, S.worst)
@@ -324,7 +332,7 @@ def wanted_of(net: OutputLayout, S: Any, k: int) -> Number:
 def outputs(net: OutputLayout, S: Any, X: Any) -> None:
     """Few outputs, their errors, and what arrives at the units they read: `eq-output-delta`."""
     zero = like(S.loss, 0.0)
-    loss, worst = zero, zero
+    loss, worst, off = zero, zero, zero
     for k in range(net.n_outputs):
         net_k = zero
         if net.n_skip > 0:
@@ -333,15 +341,16 @@ def outputs(net: OutputLayout, S: Any, X: Any) -> None:
             net_k = fma(S.K[k, m], S.shown[m], net_k)
         y_k, slope = squash(net.f_k, net_k)
         e_k = wanted_of(net, S, k) - y_k
-        if net.masked:
-            e_k = e_k * S.counts
         if net.all_judged or k < net.n_judged:
+            off = larger(absolute(e_k), off)
+            if net.masked:
+                e_k = e_k * S.counts
             loss = fma(e_k, e_k, loss)
             worst = larger(absolute(e_k), worst)
         S.delta[k] = slope * e_k
         if net.keeps_outputs:
             S.y_k[k] = y_k
-    judge(net, S, loss, worst)
+    judge(net, S, loss, worst, off)
     for c in range(net.n_read):
         arriving = S.K[0, c] * S.delta[0]
         for k in range(1, net.n_outputs):
@@ -404,7 +413,7 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
     rate = rate_of(net, mine, REST)
     from_cells = rate_of(net, mine, OUT)
     zero = like(N.exists[0], 0.0)
-    loss, worst = zero, zero
+    loss, worst, off = zero, zero, zero
     for c in range(net.n_read):
         own.arriving[c] = zero
     for k in range(net.n_across):
@@ -415,8 +424,13 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
         if net.noted:
             own.y_k[k] = y_k
         e_k = (wide_wanted(net, mine, own, N, k) - y_k) * N.exists[k]
+        if net.watched:
+            off = larger(absolute(e_k * N.judged[k]), off)
         if net.masked:
-            e_k = e_k * like(e_k, mine.counts)
+            counts = like(e_k, mine.counts)
+            if not net.all_judged:
+                counts = where(N.judged[k] > 0.0, counts, like(e_k, 1.0))
+            e_k = e_k * counts
         judged = e_k if net.all_judged else e_k * N.judged[k]
         loss = fma(judged, judged, loss)
         worst = larger(absolute(judged), worst)
@@ -432,7 +446,7 @@ def wide_outputs(net: OutputLayout, mine: Any, own: Any, X: Any, N: Any) -> None
             X.sum_across[k] = fma(delta, like(delta, rate), X.sum_across[k])
     for c in range(net.n_read):
         mine.arriving[c] = total(own.arriving[c])
-    judge(net, mine, total(loss), largest(worst))
+    judge(net, mine, total(loss), largest(worst), largest(off))
 
 
 @lane

@@ -37,6 +37,8 @@ class Aims(Constants):
         Whether there may be an error at each step.
     legal
         Whether it is noted if an impossible symbol was more active than a possible one.
+    last_only
+        Whether there is a target at each step, and only the last one counts.
     """
 
     n_inputs: int
@@ -45,6 +47,7 @@ class Aims(Constants):
     target: str
     every_step: bool
     legal: bool = False
+    last_only: bool = False
 
     @classmethod
     def of(cls, task: Any) -> Aims:
@@ -149,6 +152,10 @@ class NetRecipe:
     def cannot(self, task: Any) -> str | None:
         """Return why the learner could in principle not learn a task, or None if it could."""
         return None
+
+    def aims_of(self, task: Any) -> Aims:
+        """Return what a task asks of the compiled net."""
+        return Aims.of(task)
 
     # ------------------------------------------------------------ compiled
     kind: ClassVar[type[Layered]] = BackInTime

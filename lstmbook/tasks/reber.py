@@ -18,7 +18,7 @@ from lstmbook.lanes.blocks import whole
 from lstmbook.lanes.draws import Stream
 from lstmbook.lanes.form import Form, Strings, choose_string, sample
 from lstmbook.lanes.words import below, lane, word
-from lstmbook.protocols import Baseline, Criterion
+from lstmbook.protocols import Baseline, Criterion, Learner
 from lstmbook.sequences import Alphabet, Batch, BoolArray, Sequence, freeze, one_hot
 from lstmbook.tasks.criteria import AllRight
 from lstmbook.validation import Array, as_count
@@ -144,6 +144,22 @@ def remembered(sequence: Sequence, outputs: Array) -> bool:
     t, p = ALPHABET.code("T"), ALPHABET.code("P")
     right, wrong = (t, p) if int(sequence.inputs[1]) == t else (p, t)
     return bool(outputs[-2, right] > outputs[-2, wrong])
+
+
+def shares_at_the_end(task: EmbeddedReber, learner: Learner) -> dict[str, float]:
+    """Return in which shares of both sets' strings all is predicted, and the second is remembered.
+
+    By name, as milestones of a trial: `string_predicted` and `remembered`.
+    """
+    found = []
+    for each in (*task.training, *task.test):
+        outputs = learner.predict(each)
+        found.append((string_predicted(each, outputs), remembered(each, outputs)))
+    predicted, kept = np.mean(found, axis=0).tolist()
+    return {
+        "share of strings predicted at the end": predicted,
+        "share of second symbols remembered at the end": kept,
+    }
 
 
 @lane

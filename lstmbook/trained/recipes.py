@@ -43,7 +43,10 @@ class Recipe:
     @property
     def trial(self) -> Trial:
         """The trial."""
-        return trial_of(design(self.row), self.seed, "float64")
+        trial = trial_of(design(self.row), self.seed, "float64")
+        if not isinstance(trial, Trial):
+            raise TypeError(f"row is {self.row!r}, which is not one of LSTM's")
+        return trial
 
 
 RECIPES = {
