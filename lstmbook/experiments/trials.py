@@ -189,7 +189,13 @@ def _in_lanes(jobs: list[Job], tell: Tell | None, keep: Keep | None) -> Iterator
     trials = [trial_of(each.design, each.seed, each.dtype) for each in jobs]
     started = time.perf_counter()
     wants_weights = keep is not None or any(map(_tries_strings, jobs))
-    for i, result in run_in_lanes(trials, on_compile=tell, keep_weights=wants_weights):
+    ended = run_in_lanes(
+        trials,
+        on_compile=tell,
+        keep_weights=wants_weights,
+        progress=_telling(tell, max(trial.max_sequences for trial in trials)),
+    )
+    for i, result in ended:
         milestones = _milestones(result)
         if keep is not None or _tries_strings(jobs[i]):
             learner = _readable(jobs[i], result)

@@ -584,6 +584,15 @@ class Loop:
         """Whether a trial is under way."""
         return bool(self.queue.at_work > 0)
 
+    @property
+    def presented(self) -> int:
+        """How many sequences have been presented in the trial under way that is least far."""
+        lanes = [self._at(i) for i in range(self.program.lanes)]
+        return min((int(at.presented) for at in lanes if at.trial >= 0), default=0)
+
+    def _at(self, i: int) -> Block:
+        return view(self.program.at, self.arrays.lanes, i * self.program.at_size)
+
     def advance(self, steps: int) -> int:
         """Let all lanes take about so many steps; return how many they took."""
         taken = self.run(steps)
@@ -636,6 +645,7 @@ def run_trials(
     slice_seconds: float = 0.1,
     keep_weights: bool = False,
     on_compile: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
     plain: bool = False,
 ) -> Iterator[tuple[int, Result]]:
     """Run trials and yield (number of the trial, how it ended) as they end.
@@ -654,6 +664,9 @@ def run_trials(
     on_compile
         Called with a line of text when a loop has to be compiled, and with an empty one when
         it runs.
+    progress
+        Called now and then with the number of sequences that the trials under way have been
+        presented, of the one that is least far.
     plain
         Run the sources in NumPy, without compiling anything: slow.
 
@@ -688,4 +701,6 @@ def run_trials(
                 tell = None
             for member, result in loop.ended():
                 yield members[member], result
+            if progress is not None and loop.at_work:
+                progress(loop.presented)
             steps = int(np.clip(steps * slice_seconds / max(took, 1e-6), 100, 4 * steps))

@@ -8,7 +8,7 @@ import pytest
 
 from lstmbook.experiments import designs
 from lstmbook.experiments.options import canonical, changes, code_digest
-from lstmbook.experiments.recipes import LSTMRecipe, NamedLearner, OwnLearner, ReberSets
+from lstmbook.experiments.recipes import LSTMRecipe, OwnLearner, ReberSets
 from lstmbook.experiments.runner import travels
 from lstmbook.lstm import Topology, published_networks
 from lstmbook.protocols import Learner, Task
@@ -100,7 +100,7 @@ def test_wrong_names_and_impossible_settings(call, message):
 
 
 def test_a_row_without_a_learner_says_so(monkeypatch):
-    monkeypatch.setattr(designs, "MAKERS", {})
+    monkeypatch.setattr(designs, "LEARNERS", {})
     designs.table.cache_clear()
     try:
         assert designs.table("table1").row("chunker-p100").design is None
@@ -112,8 +112,10 @@ def test_a_row_without_a_learner_says_so(monkeypatch):
 
 def test_a_learner_of_the_package_has_all_its_settings_in_the_options():
     assert '"threshold"' in designs.design("table1/chunker-p100").options
+    with pytest.raises(ValueError, match="learner has no setting 'rate'; it has hidden, "):
+        designs.design("table1/chunker-p100").with_options(rate=1.0)
     with pytest.raises(ValueError, match="chunker has no setting 'rate'; it has hidden, "):
-        NamedLearner.of("chunker", designs.MAKERS["chunker"], {"rate": 1.0})
+        designs._recipe({"kind": "chunker", "rate": 1.0}, None)
 
 
 def test_wrong_parts_of_a_design():

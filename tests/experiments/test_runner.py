@@ -18,12 +18,13 @@ import psutil
 import pytest
 
 from lstmbook.abuse import Scheduled, thesis_schedule
-from lstmbook.experiments import designs, runner, trials
+from lstmbook.experiments import designs, runner
 from lstmbook.experiments.runner import Unit, run, work
 from lstmbook.experiments.store import Store, StoreError
-from lstmbook.experiments.trials import NETS, REFERENCE, job, perform
+from lstmbook.experiments.trials import EPOCHS, LANES, REFERENCE, job, perform
 from lstmbook.lanes import specialise
 from lstmbook.lanes.draws import Stream, stream_key
+from lstmbook.learners import trials as lane_trials
 from lstmbook.lstm import initial_weights
 from lstmbook.protocols import Learner, run_trial
 from lstmbook.truncated_learning import LSTM
@@ -66,7 +67,7 @@ def stream(seed, number):
 def test_compiled_nets_are_the_reference_to_rounding(row):
     design = designs.design(row).with_task(p=2).with_criterion(run=20)
     design = designs.replace(design, max_sequences=200)
-    assert job(design, 0).engine == NETS
+    assert job(design, 0).engine == LANES
     for seed, record in enumerate(run(design, trials=2, jobs=1)):
         (slow,) = perform([replace(job(design, seed), engine=REFERENCE)])
         assert (record.ending, record.sequences) == (slow.ending, slow.sequences)
@@ -77,22 +78,20 @@ def test_nets_that_differ_in_rate_run_side_by_side_and_are_the_same(monkeypatch,
     rows = [designs.design(f"table1/rtrl-p4-rate{rate}") for rate in (1, 4)]
     several = [designs.replace(each, max_sequences=700) for each in rows]
     alone = [record for each in several for record in run(each, 3, jobs=1)]
-    calls = []
-    together = trials._as_nets
+    loops = []
+    made = lane_trials.Loop
     monkeypatch.setattr(
-        trials, "_as_nets", lambda jobs, *rest: calls.append(jobs) or together(jobs, *rest)
+        lane_trials, "Loop", lambda *a, **k: loops.append(len(a[1])) or made(*a, **k)
     )
-    monkeypatch.setattr(trials, "SIDE_BY_SIDE", 4)
     assert run(several, 3, jobs=1, store=tmp_path / "s.sqlite") == alone
-    assert sorted(map(len, calls)) == [2, 4]
-    assert {job.design.name for job in calls[0]} == {each.name for each in several}
+    assert loops == [6]
 
 
 @pytest.mark.parametrize("row", ["rtrl-3", "elman-15", "rcc"])
 def test_nets_on_the_reber_grammar_are_compiled_and_tell_how_far_they_came(row, tmp_path):
     design = designs.design(f"table3/{row}").with_task(n_training=12, n_test=4, every=12)
     design = designs.replace(design, max_sequences=300)
-    assert job(design, 0).engine == NETS
+    assert job(design, 0).engine == (EPOCHS if row == "rcc" else LANES)
     records = run(design, trials=2, jobs=2, store=tmp_path / "s.sqlite")
     assert records == list(perform([job(design, 0), job(design, 1)]))
     for record in records:
@@ -146,7 +145,8 @@ def test_compiling_is_told_and_its_end_too(compiled, monkeypatch):
     run(compiled, trials=2, jobs=1, progress=seen.append)
     doing = [each.doing for each in seen]
     assert doing[1].startswith("compiling the trial loop")
-    assert doing[2:] == [""] * 3
+    assert doing[2] == doing[-1] == ""
+    assert all(not each or "of at most 700 sequences" in each for each in doing[2:])
 
 
 def spawned(n):
@@ -339,9 +339,9 @@ def lanes():  # more trials than run side by side; the rates let them end one af
     design = designs.replace(design.with_criterion(tolerance=0.2, run=500), max_sequences=90_000)
     return [design.with_options(learning_rate=rate) for rate in (0.02, 0.01, 0.006, 0.004)], 9
 
-def nets():
-    design = designs.design("table1/rtrl-p4-rate10").with_criterion(tolerance=0.45, run=20)
-    return [designs.replace(design, max_sequences=250_000)], 24
+def epochs():
+    design = designs.design("table3/rcc").with_task(n_training=64, n_test=16, every=64)
+    return [designs.replace(design, max_sequences=128_000)], 24
 
 if __name__ == "__main__":
     store, jobs, kind = sys.argv[1:]
@@ -382,7 +382,7 @@ def wait_for(store, n, process):
         time.sleep(0.01)
 
 
-KINDS = {"reference": 24, "lanes": 36, "nets": 24}
+KINDS = {"reference": 24, "lanes": 36, "epochs": 24}
 """What runs the trials of the script above, and how many there are."""
 
 
@@ -418,7 +418,7 @@ def test_killed_at_any_moment_it_goes_on_with_nothing_lost(tmp_path, kind, jobs,
 
 def at_work(store):
     """Return a command whose trials take long, and its workers."""
-    words = ["reproduce", "table1", "--rows", "rtrl-p100-rate1", "--trials", "14", "--jobs", "2"]
+    words = ["reproduce", "table1", "--rows", "rtrl-p100-rate1", "--trials", "40", "--jobs", "2"]
     process = subprocess.Popen(
         [sys.executable, "-m", "lstmbook", *words, "--store", str(store)],
         stdout=subprocess.PIPE,

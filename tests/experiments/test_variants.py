@@ -47,8 +47,8 @@ def test_a_study_takes_settings_away_and_changes_task_and_criterion():
     found = {each.id: each for each in variants.variants("table1")}
     assert found["cell from the start"].design.learner.plateau is None
     assert found["NC's 10 504 weights"].design.learner.net.n_weights == 10_504
-    chunker = dict(found["the thesis's nets"].design.learner.settings)
-    assert (chunker["imitated"], chunker["output_biases"]) == ("hidden and outputs", True)
+    chunker = found["the thesis's nets"].design.learner
+    assert (chunker.imitated, chunker.output_biases) == ("hidden and outputs", True)
     found = {each.id: each for each in variants.variants("table2")}
     assert found["a run of 100"].design.task.criterion.run == 100
 
