@@ -22,26 +22,12 @@ from lstmbook.experiments.recipes import (
     TaskRecipe,
     settings_of,
 )
-from lstmbook.learners.bptt import BPTT
-from lstmbook.learners.cascade_correlation import CascadeCorrelation
-from lstmbook.learners.chunker import Chunker
-from lstmbook.learners.elman import Elman
-from lstmbook.learners.recipe import NetRecipe
-from lstmbook.learners.rtrl import RTRL
+from lstmbook.learners.catalogue import KINDS
 from lstmbook.lstm import Topology
 from lstmbook.protocols import Learner, Task
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, RandomMiddle, TwoSequences
 from lstmbook.validation import as_count
-
-LEARNERS: dict[str, type[NetRecipe] | type[CascadeCorrelation]] = {
-    "rtrl": RTRL,
-    "bptt": BPTT,
-    "elman": Elman,
-    "chunker": Chunker,
-    "recurrent cascade-correlation": CascadeCorrelation,
-}
-"""Kinds of learner in published.toml besides "lstm"."""
 
 TASKS: dict[str, Callable[..., Task | TaskRecipe]] = {
     "two sequences": TwoSequences,
@@ -396,7 +382,7 @@ def _recipe(
     kind = given.pop("kind")
     if kind == "lstm":
         return _lstm(given, task.task(0) if isinstance(task, TaskRecipe) else task), ""
-    make = LEARNERS.get(kind)
+    make = KINDS.get(kind)
     if make is None:
         return None, f"the package has no learner {kind!r} yet"
     allowed = [each.name for each in fields(make)]

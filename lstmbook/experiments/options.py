@@ -20,6 +20,7 @@ from lstmbook.experiments.source_code import function_of, methods_of, source_of
 from lstmbook.lanes.form import Form
 from lstmbook.lanes.verdict import CriterionForm
 from lstmbook.lanes.words import described, reached
+from lstmbook.learners.layered import Memory
 
 
 def plain(value: Any, name: str = "value") -> Any:
@@ -87,12 +88,15 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     made = type(value)
     written: dict[str, Any] = {"is": made.__name__}
     ours = made.__module__.partition(".")[0] == __name__.partition(".")[0]
-    if not ours and any(methods_of(each) for each in made.__mro__):
+    if not ours and any(map(methods_of, _of_readers(made))):
         written["source"] = _digest(made, name, above)
     form = getattr(made, "form", None)
     # the functions of a task or a criterion stand beside its class
     if not ours and isinstance(form, Form | CriterionForm):
         written["form"] = _form(form, f"{name}.form", above)
+    memory = getattr(made, "memory", None)
+    if not ours and isinstance(memory, Memory):  # so do those of a layered net
+        written["memory"] = _form(memory, f"{name}.memory", above)
     for each in fields(value):
         part = getattr(value, each.name)
         if each.metadata.get("written") == "name":
@@ -102,7 +106,7 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     return written
 
 
-def _form(form: Form | CriterionForm, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
+def _form(form: Form | CriterionForm | Memory, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     """Return how a form's functions are written down, and what they call and use."""
     found: dict[str, Any] = {}
     for each in _functions(form):
@@ -112,13 +116,17 @@ def _form(form: Form | CriterionForm, name: str, above: tuple[Any, ...]) -> dict
     return found | {"rest": described(_rest(form))}
 
 
-def _functions(form: Form | CriterionForm) -> tuple[Callable[..., Any], ...]:
+def _functions(form: Form | CriterionForm | Memory) -> tuple[Callable[..., Any], ...]:
+    if isinstance(form, Memory):
+        return form.remember, form.recall
     if isinstance(form, CriterionForm):
         return form.see, form.tried, form.counted
     return form.begin, form.symbol, form.inputs, form.target, form.clean
 
 
-def _rest(form: Form | CriterionForm) -> tuple[Any, ...]:
+def _rest(form: Form | CriterionForm | Memory) -> tuple[Any, ...]:
+    if isinstance(form, Memory):
+        return form.below, form.before, form.biased, form.kept
     if isinstance(form, CriterionForm):
         return form.settings, form.state, form.recent, form.tries, form.legal
     return form.settings, form.plan, form.draws_a_step, form.shows, form.every_step
@@ -181,10 +189,17 @@ def code_digest(made: Callable[..., Any]) -> str:
     return _digest(made, getattr(made, "__qualname__", repr(made)), ())
 
 
+def _of_readers(made: type) -> list[type]:
+    """Return a class and those of its bases that are neither Python's nor the package's.
+
+    What the package's do is told by the version of what runs a trial.
+    """
+    known = ("builtins", "typing", __name__.partition(".")[0])
+    return [each for each in made.__mro__ if each.__module__.partition(".")[0] not in known]
+
+
 def _digest(made: Any, name: str, above: tuple[Any, ...]) -> str:
-    parts: list[Any] = [made]
-    if isinstance(made, type):
-        parts = [each for each in made.__mro__ if each.__module__ not in ("builtins", "typing")]
+    parts: list[Any] = _of_readers(made) if isinstance(made, type) else [made]
     names = [name if each is made else f"a base of {name}" for each in parts]
     text = "\n".join(map(source_of, parts, names))
     brought = _brought(made, (*above, made))

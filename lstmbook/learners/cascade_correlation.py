@@ -63,7 +63,7 @@ from lstmbook.lanes.words import (
     where,
 )
 from lstmbook.lanes.words import real as float_of
-from lstmbook.protocols import Baseline, Criterion, Judge, Outcome, Task
+from lstmbook.protocols import Baseline, Criterion, Judge, Outcome, Task, judge_of
 from lstmbook.sequences import Batch, BoolArray, IntArray, Sequence, as_choice
 from lstmbook.tasks.criteria import AllRight
 from lstmbook.tasks.reber import ALPHABET, possible_next, string_predicted
@@ -551,6 +551,11 @@ class FixedSet:
         """Pick a sequence of the set."""
         return self.training[as_stream(rng).below(len(self.training))]
 
+    def sample_clean(self, rng: np.random.Generator | Stream) -> Sequence:
+        """Draw a sequence of a test set: one of the task's, not of the training set."""
+        draw: Callable[..., Sequence] = getattr(self.task, "sample_clean", self.task.sample)
+        return draw(rng)
+
     def doing_nothing(self) -> Baseline:
         """Return what constant outputs score."""
         return self.task.doing_nothing()
@@ -1003,12 +1008,14 @@ class AllStrings:
         noted["share of second symbols remembered at the end"] = remembered
 
 
-def judging(task: Task, learner: RecurrentCascadeCorrelation) -> EachSequence | AllStrings:
-    """Return what tells whether a task's criterion is met."""
+def judging(
+    task: Task, learner: RecurrentCascadeCorrelation, test: Stream
+) -> EachSequence | AllStrings:
+    """Return what tells whether a task's criterion is met; `test` draws its test set, if any."""
     criterion = task.criterion
     if isinstance(criterion, AllRight) and criterion.is_right is string_predicted:
         return AllStrings(criterion, learner)
-    return EachSequence(criterion.judge(), learner)
+    return EachSequence(judge_of(task, test), learner)
 
 
 class CascadeTrial:
@@ -1037,7 +1044,7 @@ class CascadeTrial:
         self.stream = Stream(stream_key(seed, "sequences"))
         task = FixedSet.of(task, settings.n_training, self.stream)
         self.learner = settings.build(task, Stream(stream_key(seed, "weights")), plain=plain)
-        self.judge = judging(task, self.learner)
+        self.judge = judging(task, self.learner, Stream(stream_key(seed, "test")))
         self.ending: Literal["success", "cap", "diverged"] | None = None
         self.sequences = 0
         self.added: list[int] = []

@@ -100,7 +100,7 @@ def test_wrong_names_and_impossible_settings(call, message):
 
 
 def test_a_row_without_a_learner_says_so(monkeypatch):
-    monkeypatch.setattr(designs, "LEARNERS", {})
+    monkeypatch.setattr(designs, "KINDS", {})
     designs.table.cache_clear()
     try:
         assert designs.table("table1").row("chunker-p100").design is None

@@ -1,5 +1,6 @@
 """What is imported from the package's front, and the guide: its code runs as it stands."""
 
+import importlib
 import linecache
 import re
 import subprocess
@@ -9,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lstmbook import experiments
 from lstmbook.experiments import designs, runner, store
+from lstmbook.experiments.options import canonical
+from lstmbook.sequences import loss
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -86,3 +90,37 @@ def test_the_code_of_the_guide_runs(monkeypatch, tmp_path):
         client = SimpleNamespace(get_executor=lambda: threads)
         monkeypatch.setattr(distributed, "Client", lambda address: client)
         assert len(cells.run(cluster, "<guide 4>")) == 20
+
+
+def test_the_learner_of_the_architecture_follows_its_gradient(monkeypatch, tmp_path):
+    part = ARCHITECTURE.read_text(encoding="utf-8").split("### A new learner")[1]
+    net, use = re.findall(r"^```python\n(.*?)^```$", part.split("### ")[0], re.M | re.S)
+    (tmp_path / "my_nets.py").write_text(net, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    space = {}
+    exec(f"from my_nets import LeakyNet\n{use}", space)
+    assert space["result"].ending == "cap"
+    recipe = space["LeakyNet"](hidden=(3, 2), f_k="tanh", shortcuts=True)
+    task = space["Adding"](T=20)
+    built = recipe.build(task, np.random.default_rng(3), plain=True)
+    sequence = task.sample(np.random.default_rng(4))
+    slope, weights = built.gradient(sequence), built.weights
+    way = np.random.default_rng(5).normal(size=len(weights))
+    losses = []
+    for side in (1e-5, -1e-5):
+        built.weights = weights + side * way
+        losses.append(loss(sequence, built.predict(sequence)))
+    assert slope @ way == pytest.approx((losses[1] - losses[0]) / 2e-5, rel=1e-6)
+
+
+def test_the_memory_of_a_readers_net_is_part_of_what_its_trials_are_known_by(tmp_path, monkeypatch):
+    part = ARCHITECTURE.read_text(encoding="utf-8").split("### A new learner")[1]
+    net = re.search(r"^```python\n(.*?)^```$", part, re.M | re.S)[1]
+    monkeypatch.syspath_prepend(tmp_path)
+    texts = set()
+    for name, new in (("nets_a", "0.2"), ("nets_b", "0.3")):
+        changed = net.replace("NEW = 0.2", f"NEW = {new}")
+        (tmp_path / f"{name}.py").write_text(changed, encoding="utf-8")
+        made = importlib.import_module(name).LeakyNet()
+        texts.add(canonical(made).replace(name, "nets"))
+    assert len(texts) == 2
