@@ -19,7 +19,8 @@ from lstmbook.experiments.designs import Design
 from lstmbook.experiments.recipes import LSTMRecipe, OwnLearner, ReberSets
 from lstmbook.experiments.store import Record
 from lstmbook.lanes.draws import Stream, stream_key
-from lstmbook.learners.cascade_correlation import CascadeCorrelation, run_cascade_trial
+from lstmbook.learners.cascade_correlation import CascadeCorrelation
+from lstmbook.learners.cascade_trial import run_cascade_trial
 from lstmbook.learners.net_trial import NetTrial
 from lstmbook.learners.recipe import NetRecipe
 from lstmbook.learners.trials import LANES_VERSION, Result, Trial, rates_of, unsupported

@@ -6,9 +6,9 @@ pool of candidate units is trained to covary with the errors that are left, and 
 Constants are those of Fahlman's published program unless said otherwise.
 
 Other learners change their weights at each step or sequence, and their trials run in lockstep.
-Here an epoch is a pass over a fixed set, and the net grows, so there is a loop of its own, at the
-end of this file. A number of lane code is one number a candidate, or one an output: the candidates
-of the pool stand side by side, and so do the outputs, `WIDTH` to a vector.
+Here an epoch is a pass over a fixed set, and the net grows, so there is a loop of its own
+in `lstmbook.learners.cascade_trial`. A number of lane code is one number a candidate, or one an
+output: the candidates of the pool stand side by side, and so do the outputs, `WIDTH` to a vector.
 
 =====================  ==========================================================================
 here                   in the paper
@@ -27,32 +27,24 @@ neighbours belong to different sequences, so a processor need not wait for V(t-1
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from lstmbook.lanes.blocks import (
-    Layout,
     Memory,
     aligned,
-    number,
     one_lane,
-    real,
-    up_to,
     view,
-    whole,
 )
-from lstmbook.lanes.draws import Stream, as_stream, stream_key
+from lstmbook.lanes.draws import Stream, as_stream
 from lstmbook.lanes.specialise import compiled_entry, need_numba
 from lstmbook.lanes.squash import KINDS, squash
 from lstmbook.lanes.words import (
-    Constants,
     Number,
-    below,
     fma,
     fraction,
     lane,
@@ -63,169 +55,16 @@ from lstmbook.lanes.words import (
     where,
 )
 from lstmbook.lanes.words import real as float_of
-from lstmbook.protocols import Baseline, Criterion, Judge, Outcome, Task, judge_of
-from lstmbook.sequences import Batch, BoolArray, IntArray, Sequence, as_choice
-from lstmbook.tasks.criteria import AllRight
-from lstmbook.tasks.reber import ALPHABET, possible_next, string_predicted
+from lstmbook.learners.cascade_layout import WIDTH, Arrays, CascadeLayout
+from lstmbook.protocols import Task
+from lstmbook.sequences import Batch, BoolArray, Sequence, as_choice
+from lstmbook.tasks.fixed_set import FixedSet
 from lstmbook.validation import Array, as_count, as_number
-
-WIDTH = 8
-"""Candidates, or outputs, in one vector."""
 
 UNITS, PREDICT, ERRORS, MOVE_OUTPUTS, SCORES, MOVE_POOL, LEGAL = range(7)
 """What `work` can do with a set."""
 
 INFINITE = float("inf")
-
-
-# ---------------------------------------------------------------- where the numbers stand
-class Arrays(NamedTuple):
-    """The numbers of a net and of one set, each a flat array.
-
-    Attributes
-    ----------
-    now, units, outputs, pool, totals
-        `CascadeLayout.now`, `CascadeLayout.units`, `CascadeLayout.outputs` and so on.
-    steps, places, may
-        Of each step `CascadeLayout.step` and `CascadeLayout.place`; of sets whose strings are
-        judged `CascadeLayout.may`.
-    losses
-        Of each sequence, half its squared error.
-    """
-
-    now: Memory
-    units: Memory
-    outputs: Memory
-    pool: Memory
-    totals: Memory
-    steps: Memory
-    places: Memory
-    may: Memory
-    losses: Memory
-
-
-@dataclass(frozen=True)
-class CascadeLayout(Constants):
-    """What is known of a net when code is compiled, and where its numbers stand.
-
-    A unit has a weight for each input, a bias, a weight for each unit before it (as many places
-    as there may be units) and, in the last place, the weight from itself.
-
-    Attributes
-    ----------
-    n_inputs, n_outputs, max_hidden, pool_size
-        How many there are, or may be.
-    symbolic
-        Whether inputs are symbols: a sum then begins with the weight from the symbol.
-    f, f_k
-        Squashing functions of hidden units and outputs (`lstmbook.lanes.squash.KINDS`).
-    """
-
-    n_inputs: int
-    n_outputs: int
-    max_hidden: int
-    pool_size: int
-    symbolic: bool
-    f: int
-    f_k: int
-
-    @property
-    def n_plain(self) -> int:
-        """What is read beside symbols and hidden units: real inputs and 1."""
-        return 1 if self.symbolic else self.n_inputs + 1
-
-    @property
-    def first(self) -> int:
-        """The weight that belongs to ``X.x[0]``."""
-        return self.n_inputs + 1 - self.n_plain
-
-    @property
-    def n_weights(self) -> int:
-        """Places for a unit's weights."""
-        return self.n_inputs + 1 + self.max_hidden + 1
-
-    @property
-    def own(self) -> int:
-        """The place of the weight from a unit to itself."""
-        return self.n_weights - 1
-
-    @property
-    def pools(self) -> int:
-        """Vectors of candidates."""
-        return up_to(self.pool_size, WIDTH) // WIDTH
-
-    @property
-    def wide(self) -> int:
-        """Vectors of outputs."""
-        return up_to(self.n_outputs, WIDTH) // WIDTH
-
-    @cached_property
-    def now(self) -> Layout:
-        """What a call of `work` is to know; steps is the set's, all else the net's."""
-        wholes = {name: whole() for name in ("steps", "first_unit", "hidden")}
-        names = ("slope_offset", "rate", "growth", "decay", "scale")
-        return Layout.of("int64", wholes | {name: real() for name in names})
-
-    def learned(self, vectors: int) -> Layout:
-        """Return the layout of weights that Quickprop moves, and what it remembers of them."""
-        one = number(WIDTH, vectors, self.n_weights)
-        return Layout.of("float64", dict.fromkeys(("w", "change", "slope", "last"), one))
-
-    @cached_property
-    def outputs(self) -> Layout:
-        """The outputs."""
-        return self.learned(self.wide)
-
-    @cached_property
-    def pool(self) -> Layout:
-        """The candidates."""
-        return self.learned(self.pools)
-
-    @cached_property
-    def units(self) -> Layout:
-        """Weights of frozen units."""
-        return Layout.of("float64", {"w": number(0, self.max_hidden, self.n_weights)})
-
-    @cached_property
-    def totals(self) -> Layout:
-        """Sums over steps, their signs, and 1 for each output that exists."""
-        one = number(WIDTH, self.pools, self.n_outputs)
-        fields = {"covariance": one, "way": one, "exists": number(WIDTH, self.wide)}
-        return Layout.of("float64", fields)
-
-    @cached_property
-    def step(self) -> Layout:
-        """A step: what units read, of outputs target, activation and errors, the candidates."""
-        fields = {"x": number(0, self.n_plain + self.max_hidden), "margin": number(0)}
-        fields |= {name: number(WIDTH, self.wide) for name in ("d", "y", "E", "left")}
-        fields |= {name: number(WIDTH, self.pools) for name in ("V", "f_slope", "back")}
-        return Layout.of("float64", fields)
-
-    @cached_property
-    def place(self) -> Layout:
-        """A step: the one before it (or -1), its sequence and symbol, whether its error counts."""
-        names = ("before", "sequence", "symbol", "counts")
-        return Layout.of("int64", {name: whole() for name in names})
-
-    @cached_property
-    def may(self) -> Layout:
-        """A step: 1 for each output whose symbol may come next."""
-        return Layout.of("float64", {"come": number(WIDTH, self.wide)})
-
-    @property
-    def step_size(self) -> int:
-        """Places of ``step``."""
-        return self.step.size
-
-    @property
-    def place_size(self) -> int:
-        """Places of ``place``."""
-        return self.place.size
-
-    @property
-    def may_size(self) -> int:
-        """Places of ``may``."""
-        return self.may.size
 
 
 # ---------------------------------------------------------------- the algorithm
@@ -500,65 +339,6 @@ class StepSet:
         may.reshape(len(self), -1)[self.order, : self.net.n_outputs] = possible
         self.arrays = self.arrays._replace(may=may)
         self.__dict__.pop("compiled", None)
-
-
-@dataclass(frozen=True)
-class FixedSet:
-    """A task of which the sequences of one set are presented, picked at random.
-
-    Attributes
-    ----------
-    task
-        The task.
-    training
-        Some of its sequences.
-    """
-
-    task: Task
-    training: Batch = field(repr=False)
-
-    @classmethod
-    def of(cls, task: Task, n: int, rng: np.random.Generator | Stream) -> Task:
-        """Return a task with a training set: itself, or with n sequences drawn from it."""
-        if isinstance(getattr(task, "training", None), Batch):
-            return task
-        if not isinstance(task, Task):
-            raise TypeError(f"task is {task!r}; it must be a task (lstmbook.protocols.Task)")
-        stream, n = as_stream(rng), as_count("n", n, at_least=1)
-        return cls(task, Batch.of(task.sample(stream) for _ in range(n)))
-
-    @property
-    def name(self) -> str:
-        """The task's name."""
-        return self.task.name
-
-    @property
-    def n_inputs(self) -> int:
-        """The number of input lines."""
-        return self.task.n_inputs
-
-    @property
-    def n_outputs(self) -> int:
-        """The number of outputs."""
-        return self.task.n_outputs
-
-    @property
-    def criterion(self) -> Criterion:
-        """The task's criterion."""
-        return self.task.criterion
-
-    def sample(self, rng: np.random.Generator | Stream) -> Sequence:
-        """Pick a sequence of the set."""
-        return self.training[as_stream(rng).below(len(self.training))]
-
-    def sample_clean(self, rng: np.random.Generator | Stream) -> Sequence:
-        """Draw a sequence of a test set: one of the task's, not of the training set."""
-        draw: Callable[..., Sequence] = getattr(self.task, "sample_clean", self.task.sample)
-        return draw(rng)
-
-    def doing_nothing(self) -> Baseline:
-        """Return what constant outputs score."""
-        return self.task.doing_nothing()
 
 
 # ---------------------------------------------------------------- settings and learner
@@ -918,237 +698,3 @@ class RecurrentCascadeCorrelation:
             self._work(UNITS, each)
         self._pool_learns, self._moved = False, True
         self._watch = self._watching(self.settings.output_change)
-
-
-# ---------------------------------------------------------------- a trial
-SHARES = (0.5, 0.75, 0.9, 0.95, 0.99)
-"""Milestones: these shares of the strings of both sets."""
-
-Verdict = tuple[int, int] | None
-"""After how many sequences success was seen and at which it is counted, or None."""
-
-
-class EachSequence:
-    """Tells a task's judge of one sequence after the other."""
-
-    def __init__(self, judge: Judge, learner: RecurrentCascadeCorrelation) -> None:
-        self.judge, self.learner = judge, learner
-        self.sequences, self.set = list(learner.training), learner.follow(learner.training)
-        self.milestones: dict[str, Any] = {}
-
-    def until(self, presented: int) -> int:
-        """Return how many sequences may be presented before this has to be asked."""
-        return len(self.sequences)
-
-    def see(self, picks: IntArray) -> Verdict:
-        """Let the learner count some sequences of its set, and the judge see them."""
-        first, starts = self.learner.presented, self.learner.training.starts
-        outputs = self.learner.outputs(self.set)
-        for pick in picks.tolist():
-            self.learner.count(1)
-            seen = outputs[starts[pick] : starts[pick + 1]]
-            if self.judge.see(self.sequences[pick], seen, self.learner):
-                return self.learner.presented - first, self.judge.after
-        return None
-
-
-class AllStrings:
-    """Tries all strings of the embedded Reber grammar's sets at once, as `AllRight` does."""
-
-    def __init__(self, criterion: AllRight, learner: RecurrentCascadeCorrelation) -> None:
-        self.every, self.learner = criterion.every, learner
-        self.sets = [learner.follow(batch) for batch in criterion.sets]
-        for each in self.sets:
-            codes = (ALPHABET.decode(np.asarray(s.inputs, dtype=np.int64)) for s in each.batch)
-            each.allow(np.concatenate([possible_next(string) for string in codes]))
-        self.milestones: dict[str, Any] = {"largest share of strings predicted": 0.0}
-        self.tried: tuple[int, int] | None = None
-        self.right = np.zeros((0, 2), dtype=np.bool_)
-
-    def until(self, presented: int) -> int:
-        """Return how many sequences may be presented before the strings are to be tried."""
-        return self.every - presented % self.every
-
-    def see(self, picks: IntArray) -> Verdict:
-        """Let the learner count some sequences, and try all strings where it is due."""
-        self.learner.count(len(picks))
-        if self.learner.presented % self.every:
-            return None
-        self._try_strings()
-        predicted, remembered = (float(share) for share in self.right.mean(axis=0))
-        self._note(predicted, remembered)
-        return (len(picks), self.learner.presented) if self.right[:, 0].all() else None
-
-    def _try_strings(self) -> None:
-        """Note which strings are predicted and remembered, if outputs have moved since."""
-        state = (self.learner.hidden, self.learner.moves)
-        if state != self.tried:
-            self.tried = state
-            self.right = np.concatenate([self._strings_right(each) for each in self.sets])
-
-    def _strings_right(self, of: StepSet) -> BoolArray:
-        """Return of each string whether it is predicted, and its second symbol remembered."""
-        batch, legal = of.batch, self.learner.margins(of) > 0.0
-        second = np.asarray(batch.inputs, dtype=np.int64)[batch.starts[:-1] + 1]
-        other, last = ALPHABET.code("T") + ALPHABET.code("P") - second, batch.starts[1:] - 2
-        predicted = np.logical_and.reduceat(legal, batch.starts[:-1])
-        y, last = of.field("y"), of.order[last]
-        return np.stack([predicted, y[last, second] > y[last, other]], axis=1)
-
-    def _note(self, predicted: float, remembered: float) -> None:
-        noted, presented = self.milestones, self.learner.presented
-        for share in SHARES:
-            if predicted >= share:
-                noted.setdefault(f"{share:.0%} of strings predicted", presented)
-            if remembered >= share:
-                noted.setdefault(f"{share:.0%} of second symbols remembered", presented)
-        most = max(noted["largest share of strings predicted"], predicted)
-        noted["largest share of strings predicted"] = most
-        noted["share of strings predicted at the end"] = predicted
-        noted["share of second symbols remembered at the end"] = remembered
-
-
-def judging(
-    task: Task, learner: RecurrentCascadeCorrelation, test: Stream
-) -> EachSequence | AllStrings:
-    """Return what tells whether a task's criterion is met; `test` draws its test set, if any."""
-    criterion = task.criterion
-    if isinstance(criterion, AllRight) and criterion.is_right is string_predicted:
-        return AllStrings(criterion, learner)
-    return EachSequence(judge_of(task, test), learner)
-
-
-class CascadeTrial:
-    """A trial under way: what `run_cascade_trial` runs, with its parameters.
-
-    Attributes
-    ----------
-    learner
-        The net.
-    ending, sequences
-        As in `lstmbook.protocols.Outcome`; None and 0 while the trial goes on.
-    """
-
-    def __init__(
-        self,
-        task: Task,
-        settings: CascadeCorrelation,
-        seed: int,
-        max_sequences: int,
-        window: int,
-        plain: bool,
-    ) -> None:
-        self.cap = as_count("max_sequences", max_sequences, at_least=1)
-        self.window = as_count("window", window, at_least=1)
-        self.began, self.seed = time.perf_counter(), seed
-        self.stream = Stream(stream_key(seed, "sequences"))
-        task = FixedSet.of(task, settings.n_training, self.stream)
-        self.learner = settings.build(task, Stream(stream_key(seed, "weights")), plain=plain)
-        self.judge = judging(task, self.learner, Stream(stream_key(seed, "test")))
-        self.ending: Literal["success", "cap", "diverged"] | None = None
-        self.sequences = 0
-        self.added: list[int] = []
-        self.curve, self.left = [np.zeros(0)], np.zeros(0)
-
-    def go_on(self) -> None:
-        """Present sequences until something else is due: the criterion, an epoch's end, the cap."""
-        learner, size = self.learner, len(self.learner.training)
-        presented = learner.presented
-        due = (size - presented % size, self.judge.until(presented), self.cap - presented)
-        picks = below(self.stream.words(min(due)), size)
-        losses = learner.losses()[picks]
-        good = len(picks) if np.isfinite(losses).all() else int(np.isfinite(losses).argmin())
-        verdict = self.judge.see(picks[:good])
-        if verdict is not None:
-            (good, self.sequences), self.ending = verdict, "success"
-        elif good < len(picks):
-            learner.count(1)
-            self.sequences, self.ending = learner.presented, "diverged"
-        elif learner.presented == self.cap:
-            self.sequences, self.ending = self.cap, "cap"
-        self.added += [learner.presented] * (learner.hidden - len(self.added))
-        self._note(losses[:good])
-
-    def _note(self, losses: Array) -> None:
-        """Add losses to the error curve, which has a point for each full window."""
-        self.left = np.append(self.left, losses)
-        full = len(self.left) // self.window * self.window
-        self.curve.append(self.left[:full].reshape(-1, self.window).mean(axis=1))
-        self.left = self.left[full:]
-
-    def milestones(self) -> dict[str, Any]:
-        """Return what was noted besides."""
-        return self.judge.milestones | {
-            "hidden units": self.learner.hidden,
-            "epochs": self.learner.epochs,
-            "units added": self.added,
-        }
-
-    def outcome(self) -> Outcome:
-        """Return how the trial ended.
-
-        Raises
-        ------
-        ValueError
-            If it has not ended.
-        """
-        if self.ending is None:
-            raise ValueError("ending is None; the trial has not ended")
-        return Outcome(
-            ending=self.ending,
-            sequences=self.sequences,
-            errors=np.concatenate(self.curve),
-            window=self.window,
-            seconds=time.perf_counter() - self.began,
-            seed=self.seed,
-        )
-
-
-def run_cascade_trial(
-    task: Task,
-    settings: CascadeCorrelation,
-    seed: int,
-    *,
-    max_sequences: int,
-    window: int = 100,
-    plain: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[Outcome, dict[str, Any], RecurrentCascadeCorrelation]:
-    """Run one trial: what `lstmbook.protocols.run_trial` does, an epoch at a time.
-
-    Parameters
-    ----------
-    task
-        Of one without a training set, `CascadeCorrelation.n_training` sequences are drawn, and
-        these alone are presented.
-    settings
-        The constants of the algorithm.
-    seed
-        From it weights and sequences are drawn (`lstmbook.lanes.draws`).
-    max_sequences, window
-        As in `run_trial`.
-    plain
-        Run the sources in NumPy.
-    progress
-        Called with the number of sequences presented, at least once an epoch; what it raises
-        ends the trial.
-
-    Returns
-    -------
-    outcome
-        How the trial ended.
-    milestones
-        By name: the hidden units, the epochs, and the sequences after which each unit was added;
-        of the embedded Reber grammar also after how many sequences which share of the strings
-        (of both sets) was predicted when the criterion was tried, and in which share the second
-        symbol was remembered (`lstmbook.tasks.reber.remembered`), and the last and the largest
-        shares.
-    learner
-        The net as it is at the end.
-    """
-    trial = CascadeTrial(task, settings, seed, max_sequences, window, plain)
-    while trial.ending is None:
-        trial.go_on()
-        if progress is not None:
-            progress(trial.learner.presented)
-    return trial.outcome(), trial.milestones(), trial.learner

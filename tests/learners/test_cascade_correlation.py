@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.learners.cascade_correlation import (
     CascadeCorrelation,
-    FixedSet,
     RecurrentCascadeCorrelation,
     Stagnation,
     quickprop,
-    run_cascade_trial,
 )
+from lstmbook.learners.cascade_trial import run_cascade_trial
 from lstmbook.protocols import Learner, Task, run_trial
 from lstmbook.sequences import Batch, Sequence, loss
 from lstmbook.squashing import squashing
 from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.criteria import AllRight, RunOfRight
+from lstmbook.tasks.fixed_set import FixedSet
 from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
 from lstmbook.tasks.reber import (
     ALPHABET,

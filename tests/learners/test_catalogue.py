@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lstmbook.lanes.draws import Stream
-from lstmbook.learners.cascade_correlation import CascadeCorrelation, run_cascade_trial
+from lstmbook.learners.cascade_correlation import CascadeCorrelation
+from lstmbook.learners.cascade_trial import run_cascade_trial
 from lstmbook.learners.catalogue import KINDS, TASKS, matrix, why_not
 from lstmbook.learners.net_trial import NetTrial
 from lstmbook.learners.trials import Trial, run_trials
