@@ -221,6 +221,11 @@ class Layered(OutputLayout):
         return self.in_rounds and self.every_step and not self.at_end
 
     @property
+    def alone(self) -> bool:
+        """Whether the errors of each step go back by themselves: together they go all the way."""
+        return self.in_rounds and self.every_step and (self.depth > 0 or not self.at_end)
+
+    @property
     def construct(self) -> bool:
         """Whether blocks may be added while a trial runs."""
         return False
