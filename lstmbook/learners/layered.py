@@ -176,6 +176,11 @@ class Layered(OutputLayout):
         return 0 if self.fully else self.layers[-1]
 
     @property
+    def wide(self) -> bool:
+        """Whether the outputs of one trial are computed side by side: units never are."""
+        return super().wide and not self.fully
+
+    @property
     def n_arriving(self) -> int:
         """The last units, at which errors arrive from outside."""
         return self.n_outputs if self.fully else self.layers[-1]
