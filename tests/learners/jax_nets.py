@@ -201,8 +201,10 @@ class Nets:
 
     def gradients(self, problems):
         """Return losses and negative gradients for (net, depth, weights, sequence)."""
+        if len(problems) > BATCH:
+            return self.gradients(problems[:BATCH]) + self.gradients(problems[BATCH:])
         asked = len(problems)
-        problems = problems + problems[:1] * (-asked % BATCH)  # of one shape: compiled once
+        problems = problems + problems[:1] * (BATCH - asked)  # of one shape: compiled once
         w = np.stack([self.padded(net, weights) for net, _, weights, _ in problems])
         about = stacked(
             self.about_net(net, depth) | self.about_steps([sequence])
@@ -259,7 +261,7 @@ class Nets:
             state = self.take(w, state, x, about)
             y_k = self.answer(w, state["y"], x, about)
             slope = jax.grad(self.newest_error)(w, state, target, counts, about)
-            w = w - about["rate"] * slope
+            w = w - about["rate"] * slope * about["exists"]
             return (w, state), (w, y_k)
 
         steps = tuple(about[name] for name in ("x", "target", "counts", "begins"))
@@ -283,7 +285,8 @@ class Nets:
             y_k = self.answer(w, y, x, about)
             error = lambda w, y: self.error(w, y, x, target, counts, about)  # noqa: E731
             at_once, through_y = jax.grad(error, argnums=(0, 1))(w, y)
-            w = w - about["rate"] * (at_once + jnp.tensordot(through_y, p, axes=2))
+            slope = at_once + jnp.tensordot(through_y, p, axes=2)
+            w = w - about["rate"] * slope * about["exists"]
             return (w, y, p), (w, y_k)
 
         steps = tuple(about[name] for name in ("x", "target", "counts", "begins"))
@@ -304,7 +307,10 @@ class Nets:
         about = stacked(
             self.about_net(net, depth)
             | self.about_steps(sequences)
-            | {"rate": np.array(net.recipe.learning_rate)}
+            | {
+                "rate": np.array(net.recipe.learning_rate),
+                "exists": self.padded(net, 1.0),
+            }
             for net, depth, _, sequences in problems
         )
         with jax.enable_x64(True):
