@@ -80,6 +80,9 @@ def forward_step(net: Layered, M: Numbers, places: Floats, t: int) -> None:
     if net.symbolic:
         collect(net.moved, M.now, M.records, places, t * net.lanes)
     forward(net, S, P, X, view(net.now, M.inputs, 0))
+    for u in range(net.n_units):
+        # beyond a sequence's end a net without bounds would go on to infinity, which times 0 is NaN
+        P.source[net.n_x + u] = where(S.ended > 0.0, 0.0, P.source[net.n_x + u])
     if net.every_step:
         answer(net, S, P, X, M, places, t * net.lanes)
         for c in range(net.n_arriving):

@@ -285,6 +285,7 @@ class Layered(OutputLayout):
             # of the present step
             **self.output_fields,
             "last": number(L),
+            "ended": number(L),
             "before": number(L, units),
             "net": number(L, rows),
             "into": number(L, units),
