@@ -189,6 +189,25 @@ def test_whoever_predicts_or_asks_for_the_gradient_leaves_no_trace(learner, rese
     assert np.array_equal(one.weights, other.weights)
 
 
+def test_an_interrupted_prediction_leaves_no_trace_either(monkeypatch):
+    one, other = small(GRU, reset=False), small(GRU, reset=False)
+    for each in (one, other):
+        each.learn(sequence(1))
+    run = one._run
+
+    def interrupted(length):
+        run(length)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one, "_run", interrupted)
+        for present in (one.predict, one.gradient):
+            with pytest.raises(KeyboardInterrupt):
+                present(sequence(2))
+    assert np.array_equal(one.weights, other.weights)
+    assert np.array_equal(one.learn(sequence(3)), other.learn(sequence(3)))
+
+
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 @pytest.mark.parametrize("learner", ALL)
