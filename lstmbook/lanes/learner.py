@@ -96,7 +96,10 @@ class LaneLearner(Protocol):
 
     @property
     def in_rounds(self) -> bool:
-        """Whether sequences begin together, and their ends wait for the longest."""
+        """Whether sequences begin together, and their ends wait for the longest.
+
+        Then the state has ``ended``, which is 1 for trials whose sequence has.
+        """
         ...
 
     @property

@@ -516,6 +516,7 @@ def inputs_of_step(program: Program, A: Arrays, i: int, t: int) -> None:
     """Make a lane's inputs of step t; after its sequence has ended nothing counts."""
     at = at_of(program, A, i)
     goes_on = at.trial >= 0 and t < plan_of(program, A, i).length
+    lane_of(program, A, i).ended = 0.0 if goes_on else 1.0
     if program.net.masked:
         lane_of(program, A, i).counts = 1.0 if goes_on else 0.0
     if not goes_on:

@@ -80,6 +80,9 @@ def forward_step(net: Layered, M: Numbers, places: Floats, t: int) -> None:
     if net.symbolic:
         collect(net.moved, M.now, M.records, places, t * net.lanes)
     forward(net, S, P, X, view(net.now, M.inputs, 0))
+    for u in range(net.n_units):
+        # beyond a sequence's end a net without bounds would go on to infinity, which times 0 is NaN
+        P.source[net.n_x + u] = where(S.ended > 0.0, 0.0, P.source[net.n_x + u])
     if net.every_step:
         answer(net, S, P, X, M, places, t * net.lanes)
         for c in range(net.n_arriving):
@@ -113,7 +116,7 @@ def sweep(net: Layered, M: Numbers, places: Floats, t: int) -> None:
             if net.depth > 0 and not net.every_step:
                 back = where(like(S.loss, at) < S.last - net.depth, 0.0, back)
             S.into[u] = back
-        if ago == 0 or not net.sweeps_each_step:
+        if ago == 0 or not net.alone:
             for c in range(net.n_arriving):
                 u = net.n_units - net.n_arriving + c
                 S.into[u] = S.into[u] + P.arriving[c]
@@ -131,7 +134,11 @@ def sweep(net: Layered, M: Numbers, places: Floats, t: int) -> None:
 def go_back(net: Layered, M: Numbers, places: Floats, longest: int) -> None:
     """Carry the errors of all sequences back, and make the changes of weights in rows."""
     if not net.sweeps_each_step:
-        sweep(net, M, places, longest - 1)
+        if net.alone:
+            for t in range(longest):
+                sweep(net, M, places, t)
+        else:
+            sweep(net, M, places, longest - 1)
         apply_sums(net, view(net.state, M.state, 0))
 
 

@@ -176,6 +176,11 @@ class Layered(OutputLayout):
         return 0 if self.fully else self.layers[-1]
 
     @property
+    def wide(self) -> bool:
+        """Whether the outputs of one trial are computed side by side: units never are."""
+        return super().wide and not self.fully
+
+    @property
     def n_arriving(self) -> int:
         """The last units, at which errors arrive from outside."""
         return self.n_outputs if self.fully else self.layers[-1]
@@ -219,6 +224,11 @@ class Layered(OutputLayout):
     def sweeps_each_step(self) -> bool:
         """Whether errors go back from each step at once."""
         return self.in_rounds and self.every_step and not self.at_end
+
+    @property
+    def alone(self) -> bool:
+        """Whether the errors of each step go back by themselves: together they go all the way."""
+        return self.in_rounds and self.every_step and (self.depth > 0 or not self.at_end)
 
     @property
     def construct(self) -> bool:
@@ -275,6 +285,7 @@ class Layered(OutputLayout):
             # of the present step
             **self.output_fields,
             "last": number(L),
+            "ended": number(L),
             "before": number(L, units),
             "net": number(L, rows),
             "into": number(L, units),

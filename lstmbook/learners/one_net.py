@@ -174,9 +174,11 @@ class OneNet:
     def _unchanged(self) -> Iterator[None]:
         """Leave everything as it was."""
         kept = [each.copy() for each in self._numbers]
-        yield
-        for each, value in zip(self._numbers, kept, strict=True):
-            each[: len(value)] = value
+        try:
+            yield
+        finally:
+            for each, value in zip(self._numbers, kept, strict=True):
+                each[: len(value)] = value
 
     def _present(self, sequence: Sequence, rate: float) -> Array:
         net = self.net
