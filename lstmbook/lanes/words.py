@@ -202,7 +202,8 @@ WORDS = (absolute, below, count_from, exponent, fma, fraction, larger, largest, 
 def described(value: Any) -> str:
     """Return all that can change what is compiled from a constant, as text."""
     if is_dataclass(value) and not isinstance(value, type):
-        parts = (f"{each.name}={described(getattr(value, each.name))}" for each in fields(value))
+        parts = [f"{each.name}={described(getattr(value, each.name))}" for each in fields(value)]
+        parts += [f"{name}={described(each)}" for name, each in _own_functions(value)]
         return f"{type(value).__name__}({', '.join(parts)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(described, value))})"
@@ -216,6 +217,18 @@ def described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     return repr(value)
+
+
+def _own_functions(value: Any) -> list[tuple[str, FunctionType]]:
+    """Return the lane functions that a reader's class of constants has, by name."""
+    found = {
+        name: getattr(value, name)
+        for each in reversed(type(value).__mro__)
+        if not each.__module__.startswith(("lstmbook.", "builtins"))
+        for name, part in vars(each).items()
+        if isinstance(part, staticmethod)
+    }
+    return [(name, each) for name, each in sorted(found.items()) if is_lane(each)]
 
 
 def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from lstmbook.lanes.blocks import Memory as Floats
 from lstmbook.lanes.blocks import collect, deliver, one_lane, view
@@ -226,52 +226,13 @@ def restore(net: Layered, M: Numbers, i: int) -> None:
 class BackInTime(Layered):
     """A net whose errors go back, as the loop calls it."""
 
-    @property
-    def resting_step(self) -> Callable[..., None]:
-        """A step without error of all trials that run freely."""
-        return resting_step
-
-    @property
-    def learning_step(self) -> Callable[..., None]:
-        """A step with an error of all trials that run freely."""
-        return learning_step
-
-    @property
-    def forward_step(self) -> Callable[..., None]:
-        """A step of all trials whose sequences began together."""
-        return forward_step
-
-    @property
-    def go_back(self) -> Callable[..., None]:
-        """What follows when all these sequences have ended."""
-        return go_back
-
-    @property
-    def last_step(self) -> Callable[..., None]:
-        """The error of one trial's last step."""
-        return last_step
-
-    @property
-    def settle_symbol(self) -> Callable[..., None]:
-        """What the end of a sequence changes of a symbol."""
-        return settle_symbol
-
-    @property
-    def settle(self) -> Callable[..., None]:
-        """What the end of a sequence changes of all else."""
-        return settle
-
-    @property
-    def prepare(self) -> Callable[..., None]:
-        """What a trial begins with that is not 0."""
-        return prepare
-
-    @property
-    def keep(self) -> Callable[..., None]:
-        """What a sequence hands to the next one is kept."""
-        return keep
-
-    @property
-    def restore(self) -> Callable[..., None]:
-        """What was kept is handed on."""
-        return restore
+    resting_step: ClassVar[Callable[..., None]] = staticmethod(resting_step)
+    learning_step: ClassVar[Callable[..., None]] = staticmethod(learning_step)
+    forward_step: ClassVar[Callable[..., None]] = staticmethod(forward_step)
+    go_back: ClassVar[Callable[..., None]] = staticmethod(go_back)
+    last_step: ClassVar[Callable[..., None]] = staticmethod(last_step)
+    settle_symbol: ClassVar[Callable[..., None]] = staticmethod(settle_symbol)
+    settle: ClassVar[Callable[..., None]] = staticmethod(settle)
+    prepare: ClassVar[Callable[..., None]] = staticmethod(prepare)
+    keep: ClassVar[Callable[..., None]] = staticmethod(keep)
+    restore: ClassVar[Callable[..., None]] = staticmethod(restore)

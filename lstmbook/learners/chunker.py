@@ -509,45 +509,14 @@ class Pair(BackInTime):
         )
         return np.concatenate([super().weight_places(n_inputs), found])
 
-    @property
-    def resting_step(self) -> Callable[..., None]:
-        """A step without error: there is none."""
-        return never
-
-    @property
-    def learning_step(self) -> Callable[..., None]:
-        """A step of all trials."""
-        return learning_step
-
-    @property
-    def last_step(self) -> Callable[..., None]:
-        """An error of the last step only: there is none."""
-        return never_last
-
-    @property
-    def settle_symbol(self) -> Callable[..., None]:
-        """What the end of a sequence changes of a symbol."""
-        return settle_symbol
-
-    @property
-    def settle(self) -> Callable[..., None]:
-        """What the end of a sequence changes of all else."""
-        return settle
-
-    @property
-    def prepare(self) -> Callable[..., None]:
-        """What a trial begins with that is not 0."""
-        return prepare
-
-    @property
-    def keep(self) -> Callable[..., None]:
-        """What a sequence hands to the next one is kept."""
-        return keep
-
-    @property
-    def restore(self) -> Callable[..., None]:
-        """What was kept is handed on."""
-        return restore
+    resting_step: ClassVar[Callable[..., None]] = staticmethod(never)
+    learning_step: ClassVar[Callable[..., None]] = staticmethod(learning_step)
+    last_step: ClassVar[Callable[..., None]] = staticmethod(never_last)
+    settle_symbol: ClassVar[Callable[..., None]] = staticmethod(settle_symbol)
+    settle: ClassVar[Callable[..., None]] = staticmethod(settle)
+    prepare: ClassVar[Callable[..., None]] = staticmethod(prepare)
+    keep: ClassVar[Callable[..., None]] = staticmethod(keep)
+    restore: ClassVar[Callable[..., None]] = staticmethod(restore)
 
 
 def _with(layout: Layout, name: str, field: Any) -> Layout:

@@ -138,20 +138,9 @@ class Echo(BackInTime):
         n = self.n_into_k
         return {"inverse": number(self.lanes, n, n), "turned": number(self.lanes, n)}
 
-    @property
-    def learning_step(self) -> Callable[..., None]:
-        """A step with an error of all trials."""
-        return learning_step
-
-    @property
-    def last_step(self) -> Callable[..., None]:
-        """The error of one trial's last step."""
-        return last_step
-
-    @property
-    def prepare(self) -> Callable[..., None]:
-        """What a trial begins with that is not 0."""
-        return prepare_inverse
+    learning_step: ClassVar[Callable[..., None]] = staticmethod(learning_step)
+    last_step: ClassVar[Callable[..., None]] = staticmethod(last_step)
+    prepare: ClassVar[Callable[..., None]] = staticmethod(prepare_inverse)
 
 
 @dataclass(frozen=True)

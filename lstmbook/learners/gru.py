@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from lstmbook.lanes.squash import TANH, logistic, squash
+from lstmbook.lanes.squash import logistic, squash
 from lstmbook.lanes.words import fma, lane
 from lstmbook.learners.layered import Layered, Memory
 from lstmbook.learners.recipe import NetRecipe
@@ -27,7 +27,7 @@ def remember(net: Layered, S: Any, P: Any, u: int) -> None:
     z, P.z_slope[u] = logistic(S.net[u])
     r, P.r_slope[u] = logistic(S.net[n + u])
     net_y = S.net[3 * n + u]
-    candidate, P.slope[u] = squash(TANH, fma(r, net_y, S.net[2 * n + u]))
+    candidate, P.slope[u] = squash(net.f, fma(r, net_y, S.net[2 * n + u]))
     P.z[u], P.r[u], P.net_y[u], P.candidate[u] = z, r, net_y, candidate
     P.source[net.n_x + u] = fma(z, S.before[u] - candidate, candidate)
 
@@ -58,10 +58,11 @@ GATED = Memory(
 class GRU(NetRecipe):
     """Gated recurrent units under logistic outputs.
 
-    Attributes as in `lstmbook.learners.recipe.NetRecipe`; the squashing functions of the units
-    are those of the equations.
+    Attributes as in `lstmbook.learners.recipe.NetRecipe`; `f` is the squashing function of the
+    candidates.
     """
 
     hidden: int | tuple[int, ...] = 5
+    f: str = "tanh"
 
     memory: ClassVar[Memory] = GATED

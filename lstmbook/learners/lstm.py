@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from lstmbook.lanes.blocks import (
     Memory,
@@ -458,52 +458,13 @@ def hands_on_nothing(net: LSTMLayout, M: Numbers, i: int) -> None:
 class LaneLSTM(LSTMLayout):
     """LSTM as the loop calls it: a `lstmbook.lanes.learner.LaneLearner`."""
 
-    @property
-    def resting_step(self) -> Callable[..., None]:
-        """A step without error of all trials."""
-        return resting_step
-
-    @property
-    def learning_step(self) -> Callable[..., None]:
-        """A step with an error of all trials."""
-        return learning_step
-
-    @property
-    def last_step(self) -> Callable[..., None]:
-        """The error of one trial's last step."""
-        return last_step
-
-    @property
-    def settle_symbol(self) -> Callable[..., None]:
-        """What the end of a sequence changes of a symbol."""
-        return settle_symbol
-
-    @property
-    def settle(self) -> Callable[..., None]:
-        """What the end of a sequence changes of all else."""
-        return settle
-
-    @property
-    def prepare(self) -> Callable[..., None]:
-        """What a trial begins with that is not 0."""
-        return prepare
-
-    @property
-    def forward_step(self) -> Callable[..., None]:
-        """Nothing: trials run freely."""
-        return never
-
-    @property
-    def go_back(self) -> Callable[..., None]:
-        """Nothing: trials run freely."""
-        return never
-
-    @property
-    def keep(self) -> Callable[..., None]:
-        """Nothing: a sequence begins with zeros."""
-        return hands_on_nothing
-
-    @property
-    def restore(self) -> Callable[..., None]:
-        """Nothing: a sequence begins with zeros."""
-        return hands_on_nothing
+    resting_step: ClassVar[Callable[..., None]] = staticmethod(resting_step)
+    learning_step: ClassVar[Callable[..., None]] = staticmethod(learning_step)
+    last_step: ClassVar[Callable[..., None]] = staticmethod(last_step)
+    settle_symbol: ClassVar[Callable[..., None]] = staticmethod(settle_symbol)
+    settle: ClassVar[Callable[..., None]] = staticmethod(settle)
+    prepare: ClassVar[Callable[..., None]] = staticmethod(prepare)
+    forward_step: ClassVar[Callable[..., None]] = staticmethod(never)
+    go_back: ClassVar[Callable[..., None]] = staticmethod(never)
+    keep: ClassVar[Callable[..., None]] = staticmethod(hands_on_nothing)
+    restore: ClassVar[Callable[..., None]] = staticmethod(hands_on_nothing)

@@ -201,20 +201,9 @@ class RealTime(BackInTime):
             "old": number(L, SIDE, units),
         }
 
-    @property
-    def resting_step(self) -> Callable[..., None]:
-        """A step without error of all trials."""
-        return resting_step
-
-    @property
-    def learning_step(self) -> Callable[..., None]:
-        """A step with an error of all trials."""
-        return learning_step
-
-    @property
-    def last_step(self) -> Callable[..., None]:
-        """The error of one trial's last step."""
-        return last_step
+    resting_step: ClassVar[Callable[..., None]] = staticmethod(resting_step)
+    learning_step: ClassVar[Callable[..., None]] = staticmethod(learning_step)
+    last_step: ClassVar[Callable[..., None]] = staticmethod(last_step)
 
 
 @dataclass(frozen=True)

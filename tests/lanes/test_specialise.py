@@ -265,3 +265,20 @@ def test_a_task_that_makes_nonsense_is_named_before_it_runs(wrong):
     trial = Trial(Wrong(wrong), Topology(2, 2, (1,)), 0.5, seed=2, max_sequences=300)
     with pytest.raises((IndexError, ValueError)):
         program_of(trial)
+
+
+def test_a_readers_lane_functions_are_part_of_what_is_compiled():
+    texts = set()
+    for factor in (2.0, 3.0):
+        space = {"__name__": "readers"}
+        exec(
+            "from dataclasses import dataclass\n"
+            "from lstmbook.lanes.words import Constants, lane\n"
+            "@lane\n"
+            f"def twice(x):\n    return {factor} * x\n"
+            "@dataclass(frozen=True)\n"
+            "class Mine(Constants):\n    n: int = 1\n    work = staticmethod(twice)\n",
+            space,
+        )
+        texts.add(described(space["Mine"]()))
+    assert len(texts) == 2
