@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lstmbook.book.exercises import Function, exercise, given_array, given_number
+from lstmbook.learners.rtrl import RTRL
 from lstmbook.long_time_lags import exponent
 from lstmbook.protocols import run_trial
-from lstmbook.remedies.rtrl_net import rtrl_net
 from lstmbook.sequences import Sequence
 from lstmbook.tasks.criteria import RunOfRight
 from lstmbook.tasks.long_time_lags import RandomDistractors, TwoSequences
@@ -106,8 +106,7 @@ def _check_rtrl(rtrl_after: Function) -> None:
         rng = np.random.default_rng(seed)
         criterion = RunOfRight(tolerance=0.25, run=100)
         task = TwoSequences(p, criterion=criterion)
-        net = rtrl_net(task, rng, hidden=1, learning_rate=1.0, shortcuts=True,
-                       hidden_biases=True, output_biases=True)  # fmt: skip
+        net = RTRL(hidden_biases=True, output_biases=True).build(task, rng)
         outcome = run_trial(task, net, rng, max_sequences=4000)
         expected = outcome.sequences if outcome.success else None
         answer = rtrl_after(p, seed)
@@ -128,15 +127,7 @@ def rtrl_after(p: int, seed: int) -> int | None:
     # solution
     rng = np.random.default_rng(seed)
     task = TwoSequences(p, criterion=RunOfRight(tolerance=0.25, run=100))
-    net = rtrl_net(
-        task,
-        rng,
-        hidden=1,
-        learning_rate=1.0,
-        shortcuts=True,
-        hidden_biases=True,
-        output_biases=True,
-    )
+    net = RTRL(hidden_biases=True, output_biases=True).build(task, rng)
     outcome = run_trial(task, net, rng, max_sequences=4000)
     return outcome.sequences if outcome.success else None
     # end solution

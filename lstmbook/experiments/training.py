@@ -99,9 +99,9 @@ def train(
     trained
         The record, equal to that of `run`, and the learner: one's own, or a readable one of the
         package. Of an LSTM trial in lanes that is `lstmbook.truncated_learning.LSTM` with the
-        last weights, in float64 whatever the trial's dtype, and without the schedule or
-        construction that the trial may have had. Compiled comparison learners may have learned
-        from some sequences more, for their trials end between chunks of sequences.
+        last weights, of a layered net its `build`; in float64 whatever the trial's dtype, without
+        the schedule or construction that the trial may have had, and of nets that are not reset
+        with activations of zero.
 
     Raises
     ------

@@ -510,6 +510,12 @@ class RecurrentCascadeCorrelation:
         return self._net.n_inputs + 1 + self.hidden
 
     @property
+    def weights(self) -> dict[str, Array]:
+        """Copies of the weights by name: into outputs, and into each frozen unit."""
+        units = {f"unit {i}": w.copy() for i, w in enumerate(self.unit_weights)}
+        return {"outputs": self.output_weights.copy()} | units
+
+    @property
     def output_weights(self) -> Array:
         """From inputs, bias and hidden units, shape (n_outputs, n_inputs + 1 + hidden)."""
         return self._table("outputs")[: self._net.n_outputs, : self._n_read]
