@@ -12,7 +12,7 @@ from hand_loops import Hand
 from workloads import NEVER, trial_adding
 
 from lstmbook.learners.bptt import BPTT
-from lstmbook.learners.cascade_correlation import CascadeLayout
+from lstmbook.learners.cascade_layout import CascadeLayout
 from lstmbook.learners.chunker import Chunker, Pair
 from lstmbook.learners.echo_state import Echo, EchoState
 from lstmbook.learners.elman import Elman

@@ -92,6 +92,7 @@ def lanes_of(case: Case, dtype: str, lanes: int) -> Steps:
 def plain_seconds(case: Case, lanes: int, span: float) -> float:
     """Return CPU seconds for a step of one trial of the sources in NumPy."""
     take, steps = steps_of(loop_of(case, "float64", lanes, plain=True)), 0
+    take(1)  # trials enter, and draw their weights
     started = time.process_time()
     while steps == 0 or time.process_time() - started < span:
         steps += take(1)
