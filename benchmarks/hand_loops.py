@@ -70,12 +70,12 @@ def pair(task: Any) -> Steps:
     return take
 
 
-def on_strings(module: str, **settings: Any) -> Hand:
+def on_strings(module: str, maker: str, **settings: Any) -> Hand:
     """Return what runs a learner on the embedded Reber grammar, one trial."""
 
     def steps_of(task: Any) -> Steps:
         trials = remedy("reber_trials")
-        learner = getattr(remedy(module), module)(task, np.random.default_rng(0), **settings)
+        learner = getattr(remedy(module), maker)(task, np.random.default_rng(0), **settings)
         strings = trials._Strings.of(task.training, task.test)
         at_work, stream = trials._at_work(task, learner, strings), Stream(0)
         account = trials.Account(10**12, 100)

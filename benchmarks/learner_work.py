@@ -69,12 +69,12 @@ def cases() -> dict[str, Case]:
         found[f"chunker, 1a p = {p}"] = Case(task, Chunker(), hand_loops.pair)
     middle = RandomMiddle(100, criterion=NEVER)
     found["chunker, 1b p = 100"] = Case(middle, Chunker(), hand_loops.pair)
-    elman = hand_loops.on_strings("elman_net", hidden=15)
+    elman = hand_loops.on_strings("elman", "elman_net", hidden=15)
     found["Elman, 15 units, Reber"] = Case(reber(), Elman(hidden=15), elman)
     for n in (3, 12):
         fully: dict[str, Any] = {"hidden": n, "recurrent": "all"}
         found[f"RTRL, {n} + 7 units, Reber"] = Case(
-            reber(), RTRL(**fully), hand_loops.on_strings("rtrl_net", **fully)
+            reber(), RTRL(**fully), hand_loops.on_strings("rtrl_net", "rtrl_net", **fully)
         )
     noise, adding = RandomDistractors(q=88, p=100, criterion=NEVER), trial_adding().task
     found["BPTT, 5 units, 1c T = 100"] = Case(noise, BPTT(hidden=5, learning_rate=0.1))
@@ -161,8 +161,8 @@ def least_squares_operations(net: Echo) -> int:
 def operations(case: Case) -> tuple[int, int]:
     """Return the sigmoids and multiply-adds of a step with a learner's own kind of learning.
 
-    Left aside are what only a sequence's last step does, slopes and products within a unit, and
-    the chunker's second net, which sleeps at most steps.
+    Left aside are what only a sequence's last step does, and slopes and products within a unit.
+    Of the chunker it is what its first net does: see `operations_passed_on`.
     """
     net: Any = program_of(case.trial("float64"), 1).net
     sigmoids, madds = forward_operations(net)
@@ -177,6 +177,17 @@ def operations(case: Case) -> tuple[int, int]:
     if isinstance(net, RealTime):
         return sigmoids, madds + real_time_operations(net)
     return sigmoids, madds + steps_back(net) * backward_operations(net)
+
+
+def operations_passed_on(case: Case) -> tuple[int, int]:
+    """Return those of an input that is passed on to the chunker's second net; of others none."""
+    net: Any = program_of(case.trial("float64"), 1).net
+    if not isinstance(net, Pair):
+        return 0, 0
+    sigmoids, madds = forward_operations(net.c)
+    of_outputs = output_operations(net.c)
+    back = net.slots * backward_operations(net.c)
+    return sigmoids + of_outputs[0], madds + of_outputs[1] + back
 
 
 def steps_back(net: Any) -> int:

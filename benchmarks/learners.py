@@ -24,11 +24,20 @@ import hand_loops
 import readme
 from engines import BEGIN, Steps, alternating
 from floor import Floors
-from learner_work import Case, cases, epoch_operations, operations, reber, tiny_cases
+from learner_work import (
+    Case,
+    cases,
+    epoch_operations,
+    operations,
+    operations_passed_on,
+    reber,
+    tiny_cases,
+)
 from trial_loop import machine
 
 from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.learners.cascade_correlation import CascadeCorrelation, RecurrentCascadeCorrelation
+from lstmbook.learners.chunker import Pair
 from lstmbook.learners.trials import Loop, program_of
 
 HERE = Path(__file__).parent
@@ -99,6 +108,20 @@ def plain_seconds(case: Case, lanes: int, span: float) -> float:
     return (time.process_time() - started) / steps
 
 
+def share_passed_on(case: Case, lanes: int = 16, steps: int = 20_000) -> float:
+    """Return at which share of all steps, later ones, the chunker's second net has work."""
+    loop = loop_of(case, "float64", lanes)
+    net: Any = loop.program.net
+    if not isinstance(net, Pair):
+        return 0.0
+    found = []
+    for _ in range(2):
+        loop.advance(steps)
+        passed = loop.arrays.numbers.ring[4 :: 2 * net.ring_each]
+        found.append(int(passed[:lanes].sum()))
+    return (found[1] - found[0]) / steps / lanes
+
+
 # ------------------------------------------------------------------------------ measuring
 def measured(name: str, case: Case, floors: dict[str, Floors], *, tiny: bool) -> dict[str, Any]:
     """Measure a case: lanes and hand-written loop in turn, then NumPy."""
@@ -108,7 +131,10 @@ def measured(name: str, case: Case, floors: dict[str, Floors], *, tiny: bool) ->
     if case.hand is not None and hand_loops.present():
         loops[HAND] = case.hand(case.task)
     seconds = alternating(loops, **(TINY_RUN if tiny else FULL_RUN))
-    sigmoids, madds = operations(case)
+    share, passed_on = share_passed_on(case), operations_passed_on(case)
+    sigmoids, madds = (
+        round(own + share * more) for own, more in zip(operations(case), passed_on, strict=True)
+    )
     row: dict[str, Any] = {"name": name, "sigmoids": sigmoids, "madds": madds}
     row["many"] = program_of(case.trial("float64"), 1).net.n_outputs > MANY_OUTPUTS
     for dtype, floor in floors.items():
