@@ -12,6 +12,7 @@ import numpy as np
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 TABLES_BEGIN, TABLES_END = "<!-- reproduction: begin -->", "<!-- reproduction: end -->"
+LEARNERS_BEGIN, LEARNERS_END = "<!-- learners: begin -->", "<!-- learners: end -->"
 LANES, WRITTEN = "lanes", "written engine"
 BASE = "1c, T = 1000, recurrent: cells and gates"
 """What is aimed at is said of this kind of work."""
@@ -260,6 +261,17 @@ def renew_reproduction(source: Path, page: Path = HERE / "README.md") -> None:
     _replace(page, TABLES_BEGIN, TABLES_END, markdown(result["machine"], result["tables"]))
 
 
+def renew_learners(source: Path, page: Path = HERE / "README.md") -> None:
+    """Replace the times of the comparison learners on a page by those of a run."""
+    result = json.loads(source.read_text(encoding="utf-8"))
+    aims = "Aimed at: " + "; ".join(result["targets"]) + "."
+    skipped = [f"Not there, and skipped: {', '.join(result['skipped'])}."]
+    parts = [aims, *(skipped if result["skipped"] else [])]
+    tables = markdown(result["machine"], result["tables"])
+    _replace(page, LEARNERS_BEGIN, LEARNERS_END, "\n\n".join([*parts, tables]))
+
+
 if __name__ == "__main__":
     renew(HERE / "trial_loop.json")
     renew_reproduction(HERE / "tables.json")
+    renew_learners(HERE / "learners.json")

@@ -236,3 +236,95 @@ def test_the_pace_of_a_row_tells_what_it_takes_at_most(module, monkeypatch):
     (found,) = tables.paces([tables.replace(row, trials=2)])
     assert found["at_most"] == pytest.approx(found["seconds"] / 40 * 5_000_000)
     assert tables._clock(3661.4) == "1:01:01"
+
+
+@pytest.fixture(scope="module")
+def learners_run(tmp_path_factory):
+    """Return the output, the numbers and the page of a run of one small case."""
+    folder = tmp_path_factory.mktemp("learners")
+    place, page = folder / "found.json", folder / "page.md"
+    page.write_text("Before.\n\n<!-- learners: begin -->\nold\n<!-- learners: end -->\n\nAfter.\n")
+    answer = subprocess.run(
+        [sys.executable, FOLDER / "learners.py", "--tiny", "--json", place, "--readme", page],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout, json.loads(place.read_text()), page.read_text()
+
+
+def test_comparison_learners_are_measured_and_a_page_renewed(learners_run):
+    said, found, page = learners_run
+    (row,) = found["rows"]
+    own = row["float64"]
+    assert 0 < own["floor"] < own["seconds"] < row["NumPy"]
+    assert own["seconds"] == min(own["by_lanes"].values())
+    assert [each["what"] for each in found["epochs"]] == ["candidates", "outputs"]
+    assert all(0 < each["floor"] < each["seconds"] < each["NumPy"] for each in found["epochs"])
+    assert "at most 3x the floor, 5x with about 100 outputs" in said
+    assert page.startswith("Before.")
+    assert page.endswith("After.\n")
+    assert "old" not in page
+    for table in found["tables"]:
+        assert table["title"] in said
+        assert f"### {table['title'][0].upper()}{table['title'][1:]}\n" in page
+
+
+def test_learners_do_not_renew_the_page_from_a_part_of_a_run():
+    command = [sys.executable, FOLDER / "learners.py", "--tiny", "--readme"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert "--readme renews README.md from a whole run" in answer.stderr
+
+
+def test_hand_written_loops_that_are_gone_are_skipped(module, monkeypatch):
+    loops = module("hand_loops")
+
+    def gone(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name="lstmbook.remedies")
+
+    monkeypatch.setattr(loops, "import_module", gone)
+    assert not loops.present()
+
+    def broken(name):
+        raise ModuleNotFoundError("No module named 'numba'", name="numba")
+
+    monkeypatch.setattr(loops, "import_module", broken)
+    with pytest.raises(ModuleNotFoundError, match="numba"):
+        loops.present()
+
+
+@pytest.mark.parametrize(
+    ("name", "sigmoids", "madds"),
+    [
+        # one unit: itself; 101 outputs read it and a bias; 103 weights with partials
+        ("RTRL, 1 unit, 1a p = 100", 102, 1 + 101 * (4 + 1) + 103 * 2),
+        # back: itself, and its change
+        ("BPTT, 1 unit, 1a p = 100", 102, 1 + 101 * 5 + 2),
+        # 102 outputs without biases; four steps back
+        ("chunker, 1a p = 100", 103, 1 + 102 * 3 + 4 * 2),
+        # forward, outputs, and nothing back to the step before
+        ("Elman, 15 units, Reber", 22, 225 + 7 * 45 + 225),
+        # 10 units of 17 weights, ten partials each; errors arrive at 7
+        ("RTRL, 3 + 7 units, Reber", 10, 100 + 170 * (100 + 7)),
+        # the error of the last step is left aside
+        ("BPTT, 5 units, 1c T = 100", 5, 25 + 50),
+        ("BPTT, 5 units, adding T = 100", 5, 35 + 35 + 25),
+        ("BPTT, 5 units, 3 back, Reber", 12, 25 + 7 * (10 + 5) + 4 * 50),
+        # three net inputs read the layer
+        ("GRU, 5 units, 1c T = 100", 15, 75 + 150),
+        # 31 sources of 7 linear outputs
+        ("echo state, 30 units, Reber", 30, 900 + 31 * 31 + 31 * 16 + 31 + 2 * 7 * 31),
+    ],
+)
+def test_operations_of_a_step_of_comparison_learners(module, name, sigmoids, madds):
+    work = module("learner_work")
+    assert work.operations(work.cases()[name]) == (sigmoids, madds)
+
+
+def test_what_a_row_misses_is_named(module):
+    learners = module("learners")
+    assert learners._missed(2.0, 3.0, 200.0, 1.0, 3) == "met"
+    assert learners._missed(4.0, 3.0, 100.0, 1.0, 3) == "missed: hand-written, NumPy, floor"
+    assert learners._missed(4.0, None, 200.0, 1.0, 5) == "met"

@@ -39,7 +39,7 @@ from lstmbook.learners.layered import (
     show,
 )
 from lstmbook.learners.one_net import OneNet
-from lstmbook.learners.outputs import change_outputs, outputs, wide_outputs
+from lstmbook.learners.outputs import wide_outputs
 from lstmbook.learners.recipe import Aims, NetRecipe
 from lstmbook.sequences import IntArray, as_choice
 from lstmbook.validation import as_number
@@ -104,12 +104,8 @@ def ring_of(net: Pair, i: int) -> int:
 def outputs_of_c(net: Pair, M: PairNumbers, i: int, place: int) -> None:
     """Let C's newest step answer, and change the weights into its outputs."""
     mine, R = c_of(net, M, i), view(net.c.record, M.records, place + net.record_c)
-    if net.c.wide:
-        own = view(net.c.own, M.own, i * net.own_size + net.own_c)
-        wide_outputs(net.c, mine, own, R, view(net.c.numbering, M.numbering_c, 0))
-    else:
-        outputs(net.c, mine, R)
-        change_outputs(net.c, mine, R)
+    own = view(net.c.own, M.own, i * net.own_size + net.own_c)
+    wide_outputs(net.c, mine, own, R, view(net.c.numbering, M.numbering_c, 0))
 
 
 @lane
@@ -174,13 +170,11 @@ def imitate(net: Pair, M: PairNumbers, i: int, place: int) -> None:
         outputs_of_c(net, M, i, place)
         mine.rate[0] = rate
         for k in range(net.c.n_outputs):
-            if net.c.wide:
-                y_k = M.own[i * net.own_size + net.own_c + net.c.first_y_k + k]
+            y_k = M.own[i * net.own_size + net.own_c + net.c.first_y_k + k]
+            if net.wide:
                 M.own[i * net.own_size + net.first_imitated + n + k] = y_k
-            elif net.wide:
-                M.own[i * net.own_size + net.first_imitated + n + k] = float_of(mine.y_k[k])
             else:
-                a.imitated[n + k] = mine.y_k[k]
+                a.imitated[n + k] = y_k
 
 
 @seldom
@@ -348,6 +342,16 @@ def never(net: Pair, M: PairNumbers, places: Floats, j: int) -> None:
 @lane
 def never_last(net: Pair, M: PairNumbers, i: int, place: int, t: int) -> None:
     """Stand for an error of the last step only."""
+
+
+@dataclass(frozen=True)
+class Alone(BackInTime):
+    """A net whose trials do not step together: few outputs, too, are computed side by side."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether the outputs of one trial are computed side by side."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -607,7 +611,7 @@ class Chunker(NetRecipe):
             "noted": both,
             "reset": False,
         }
-        c = BackInTime(**settings | of_c)
+        c = Alone(**settings | of_c)
         extra = c.n_units + (c.n_outputs if both else 0)
         of_a = {
             "n_outputs": aims.n_outputs + extra,

@@ -59,13 +59,18 @@ def remember(net: Any, S: Any, P: Any, u: int) -> None:
 
 @lane
 def weigh(net: Echo, S: Any) -> None:
-    """Compute the gain of each source of the outputs, and learn from them how they vary."""
+    """Compute the gain of each source of the outputs, and learn from them how they vary.
+
+    The inverse is symmetric: what is right of its diagonal is neither kept up nor read.
+    """
     n, zero = net.n_into_k, like(S.loss, 0.0)
     spread = like(S.loss, 1.0)
     for m in range(n):
         z = zero
-        for j in range(n):
+        for j in range(m + 1):
             z = fma(S.inverse[m, j], S.shown[j], z)
+        for j in range(m + 1, n):
+            z = fma(S.inverse[j, m], S.shown[j], z)
         S.turned[m] = z
         spread = fma(z, S.shown[m], spread)
     share = S.rate[0] / spread
@@ -73,7 +78,7 @@ def weigh(net: Echo, S: Any) -> None:
         share = where(S.counts > 0.0, share, 0.0)
     for m in range(n):
         S.gain[m] = share * S.turned[m]
-        for j in range(n):
+        for j in range(m + 1):
             S.inverse[m, j] = fma(-S.gain[m], S.turned[j], S.inverse[m, j])
 
 
