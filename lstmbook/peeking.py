@@ -80,7 +80,9 @@ def check_no_peeking(
     `steps`, and try other seeds. A task whose inputs tell the target is no fault of the learner,
     and what it gets from elsewhere than the sequence, such as by running the task itself, is not
     seen. A learner that draws from anything but its `rng`, the time for instance, is refused,
-    since two of them cannot be compared.
+    since two of them cannot be compared. Of a learner in lane code the net at work is seen, not the
+    loop: a unit's memory that reads what is wanted is refused when it is made, and lane code
+    beyond that is its author's to answer for.
 
     Parameters
     ----------

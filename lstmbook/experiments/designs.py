@@ -23,6 +23,7 @@ from lstmbook.experiments.recipes import (
     settings_of,
 )
 from lstmbook.learners.catalogue import KINDS
+from lstmbook.learners.recipe import NetRecipe
 from lstmbook.lstm import Topology
 from lstmbook.protocols import Learner, Task
 from lstmbook.tasks.criteria import RunOfRight
@@ -139,7 +140,12 @@ class Design:
         return self.task.task(seed) if isinstance(self.task, TaskRecipe) else self.task
 
     def with_learner(
-        self, make: Callable[..., Learner], *, method: str = "", version: str = "", **settings: Any
+        self,
+        make: Callable[..., Learner] | NetRecipe,
+        *,
+        method: str = "",
+        version: str = "",
+        **settings: Any,
     ) -> Design:
         """Return the design with one's own learner.
 
@@ -153,8 +159,19 @@ class Design:
         version
             Tells versions of its code apart; a digest of its source unless given. The digest
             does not see what the source calls.
+
+        A layered net's recipe (`lstmbook.learners.recipe.NetRecipe`) can be given in place of
+        `make`, made or as a class with settings; it runs compiled.
         """
-        own = OwnLearner(make, settings_of(settings), version)
+        given: Any = make
+        if isinstance(given, type) and issubclass(given, NetRecipe):
+            given = given(**settings)
+        elif isinstance(given, NetRecipe):
+            given = replace(given, **settings)
+        if isinstance(given, NetRecipe):
+            name = method or type(given).__name__
+            return replace(self, learner=given, method=name, expected=None)
+        own = OwnLearner(given, settings_of(settings), version)
         return replace(self, learner=own, method=method or own.name, expected=None)
 
     def with_task(self, **settings: Any) -> Design:

@@ -42,29 +42,31 @@ def step_on(net: Layered, S: Any) -> None:
 
 
 @lane
+def step(net: Layered, S: Any, M: Any, places: Floats, j: int) -> None:
+    """Take a step up to the activations, the j-th of some: all trials."""
+    step_on(net, S)
+    if net.n_moved > 0:
+        collect(net.moved, M.now, M.records, places, j * net.lanes)
+    forward(net, S, S, view(net.now, M.now, 0), view(net.now, M.inputs, j * net.now_size))
+
+
+@lane
 def resting_step(net: Layered, M: Numbers, places: Floats, j: int) -> None:
     """Take a step without error, the j-th of some: all trials."""
-    S, X = view(net.state, M.state, 0), view(net.now, M.now, 0)
-    step_on(net, S)
-    if net.symbolic:
-        collect(net.moved, M.now, M.records, places, j * net.lanes)
-    forward(net, S, S, X, view(net.now, M.inputs, j * net.now_size))
+    step(net, view(net.state, M.state, 0), M, places, j)
 
 
 @lane
 def learning_step(net: Layered, M: Numbers, places: Floats) -> None:
     """Take a step with an error: all trials."""
     S, X = view(net.state, M.state, 0), view(net.now, M.now, 0)
-    step_on(net, S)
-    if net.symbolic:
-        collect(net.moved, M.now, M.records, places, 0)
-    forward(net, S, S, X, view(net.now, M.inputs, 0))
+    step(net, S, M, places, 0)
     answer(net, S, S, X, M, places, 0)
     arrive(net, S)
     blame(net, S, S)
     change(net, S, S, X)
     S.begins = 0.0
-    if net.symbolic:
+    if net.n_moved > 0:
         deliver(net.moved, M.now, M.records, places, 0)
 
 

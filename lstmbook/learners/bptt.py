@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lstmbook.learners.elman import SIMPLE
 from lstmbook.learners.layered import Memory
 from lstmbook.learners.recipe import NetRecipe
+from lstmbook.learners.simple import SIMPLE
 
 
 @dataclass(frozen=True)

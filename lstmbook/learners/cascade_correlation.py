@@ -18,7 +18,8 @@ here                   in the paper
 ``X.left``             E_o - mean E_o, the errors that are left when the outputs stagnate
 ``totals.covariance``  sum over steps of (V - mean V)(E_o - mean E_o); the mean of V drops out
 ``K.w``, ``X.y``       the outputs' weights and activations
-``slope``, ``last``    dE/dw (or -dS/dw) now, and at the step before
+``slope``              -dE/dw (or dS/dw), summed over an epoch; then what `scale` makes of it
+``last``               dE/dw (or -dS/dw) with its decay, at the epoch before
 =====================  ==========================================================================
 
 The steps of a set stand in one row, the first step of each sequence before all second ones:

@@ -18,6 +18,7 @@ from lstmbook.learners.recipe import NetRecipe
 from lstmbook.learners.rtrl import RTRL
 from lstmbook.learners.trials import Trial, unsupported
 from lstmbook.lstm import Topology
+from lstmbook.sequences import as_choice
 from lstmbook.tasks.adding import Adding
 from lstmbook.tasks.distant_target import DistantTarget, DistantTargetPredicted
 from lstmbook.tasks.latch import LatchLine
@@ -65,23 +66,25 @@ TASKS: dict[str, Callable[[], Any]] = {
 """The tasks by name, each made small."""
 
 
-def why_not(kind: str, task: Any) -> str | None:
-    """Return why a learner cannot run a task, or None if it can.
+def why_not(learner: str | Recipe, task: Any) -> str | None:
+    """Return why a learner cannot run a task compiled, or None if it can.
 
     Parameters
     ----------
-    kind
-        "lstm", or one of `KINDS`.
+    learner
+        "lstm", one of `KINDS`, or a learner's settings.
 
     Raises
     ------
-    KeyError
+    ValueError
         If there is no such learner.
     """
-    if kind == "lstm":
+    if learner == "lstm":
         net = Topology(task.n_inputs, task.n_outputs, (2,))
         return unsupported(Trial(task, net, 0.1, seed=0, max_sequences=1))
-    recipe = KINDS[kind]()
+    if isinstance(learner, str):
+        as_choice("learner", learner, ("lstm", *KINDS))
+    recipe = KINDS[learner]() if isinstance(learner, str) else learner
     if isinstance(recipe, CascadeCorrelation):
         return None
     return unsupported(NetTrial(task, recipe, seed=0, max_sequences=1))

@@ -25,7 +25,6 @@ from lstmbook.lanes.learner import IN_RECORDS, IN_STATE
 from lstmbook.lanes.words import lane, like, seldom, where
 from lstmbook.lanes.words import real as float_of
 from lstmbook.learners.back_in_time import BackInTime, step_on
-from lstmbook.learners.elman import SIMPLE
 from lstmbook.learners.layered import (
     Layered,
     Memory,
@@ -41,8 +40,13 @@ from lstmbook.learners.layered import (
 from lstmbook.learners.one_net import OneNet
 from lstmbook.learners.outputs import wide_outputs
 from lstmbook.learners.recipe import Aims, NetRecipe
+from lstmbook.learners.simple import SIMPLE
 from lstmbook.sequences import IntArray, as_choice
 from lstmbook.validation import as_number
+
+KEPT, PASSED, FIRST = 1, 2, 3
+"""In a trial's part of the ring's numbers, after the newest slot: how many steps C has kept, how
+many inputs were passed on, and where the records of the first slot are."""
 
 IMITATED = ("hidden", "hidden and outputs")
 
@@ -61,7 +65,7 @@ class PairNumbers(NamedTuple):
     ring
         The slot of A's newest step, and the size of the largest alphabet; then of each trial's
         C: the slot of its newest step, how many it has kept, how many inputs were passed on, and
-        where the records of those kept are; and the same as it was kept.
+        where the records of those kept are; then a copy of these, for `restore`.
     saved, saved_places
         What sequences that are tried must not change, of each trial.
     """
@@ -115,9 +119,9 @@ def learn_c(net: Pair, M: PairNumbers, i: int) -> None:
     newest = M.ring[at]
     P = c_step(net, M, i, newest)
     show(net.c, mine, P)
-    outputs_of_c(net, M, i, M.ring[at + 3 + newest])
+    outputs_of_c(net, M, i, M.ring[at + FIRST + newest])
     arrive(net.c, mine)
-    for ago in range(M.ring[at + 1]):
+    for ago in range(M.ring[at + KEPT]):
         slot = (newest - ago + net.slots) % net.slots
         Q = c_step(net, M, i, slot)
         for u in range(net.c.n_units):
@@ -126,7 +130,7 @@ def learn_c(net: Pair, M: PairNumbers, i: int) -> None:
                 mine.into[u] = mine.back[u]
         blame(net.c, mine, Q)
         hand_back(net.c, mine)
-        place = M.ring[at + 3 + slot] + net.record_c
+        place = M.ring[at + FIRST + slot] + net.record_c
         change(net.c, mine, Q, view(net.c.record, M.records, place))
     apply_sums(net.c, mine)
 
@@ -140,15 +144,15 @@ def step_c(net: Pair, M: PairNumbers, i: int, place: int) -> None:
     P, Q = c_step(net, M, i, slot), c_step(net, M, i, newest)
     for u in range(net.c.n_units):
         mine.before[u] = Q.source[net.c.n_x + u]
-        if M.ring[at + 1] == 0:
+        if M.ring[at + KEPT] == 0:
             mine.before[u] = like(mine.loss, 0.0)
         P.before[u] = mine.before[u]
     R = view(net.c.record, M.records, place + net.record_c)
     forward(net.c, mine, P, R, R)
     M.ring[at] = slot
-    M.ring[at + 1] = min(M.ring[at + 1] + 1, net.slots)
-    M.ring[at + 2] = M.ring[at + 2] + 1
-    M.ring[at + 3 + slot] = place
+    M.ring[at + KEPT] = min(M.ring[at + KEPT] + 1, net.slots)
+    M.ring[at + PASSED] = M.ring[at + PASSED] + 1
+    M.ring[at + FIRST + slot] = place
     imitate(net, M, i, place)
 
 
@@ -183,7 +187,7 @@ def pass_on(net: Pair, M: PairNumbers, i: int, symbol: int, place: int) -> None:
     mine = c_of(net, M, i)
     mine.rate[0] = one_lane(view(net.state, M.state, 0), i).rate[0]
     mine.target = symbol
-    if M.ring[ring_of(net, i) + 1] > 0:
+    if M.ring[ring_of(net, i) + KEPT] > 0:
         learn_c(net, M, i)
     step_c(net, M, i, place)
 
@@ -196,7 +200,7 @@ def surprises(net: Pair, M: PairNumbers, places: Floats) -> None:
         mine = one_lane(view(net.state, M.state, 0), i)
         begins = float_of(mine.begins) > 0.0
         if begins and net.reset:
-            M.ring[ring_of(net, i) + 1] = 0
+            M.ring[ring_of(net, i) + KEPT] = 0
         if begins or not float_of(mine.off) < net.threshold:
             pass_on(net, M, i, places[i] // net.record_size - i * M.ring[1], places[i])
 
@@ -286,7 +290,7 @@ def prepare(net: Pair, M: PairNumbers, i: int) -> None:
     L, at = net.lanes, ring_of(net, i)
     clear(M.past, i, net.slots * net.ring_size + i, L)
     clear(M.past_c, i, net.slots * net.ring_size_c + i, L)
-    clear(M.ring, at, at + 3, 1)
+    clear(M.ring, at, at + FIRST, 1)
     for slot in range(net.slots):
         M.past_places[slot * L + i] = i * M.ring[1] * net.record_size
 
@@ -331,7 +335,7 @@ def restore(net: Pair, M: PairNumbers, i: int) -> None:
             mine.source[u] = M.saved[at + u]
         for j in range(net.ring_each):
             M.ring[ring_of(net, i) + j] = M.ring[ring_of(net, i) + net.ring_each + j]
-        imitate(net, M, i, M.ring[ring_of(net, i) + 3 + M.ring[ring_of(net, i)]])
+        imitate(net, M, i, M.ring[ring_of(net, i) + FIRST + M.ring[ring_of(net, i)]])
 
 
 @lane
@@ -362,8 +366,9 @@ class Pair(BackInTime):
     ----------
     c
         C.
-    back
-        How many steps errors are carried back.
+    reach
+        How many steps errors are carried back, through rings; ``depth`` is 0 here, for the loop
+        lets these trials run freely.
     threshold
         An input was not predicted if an error of A's was at least this.
     imitates_outputs
@@ -373,7 +378,7 @@ class Pair(BackInTime):
     """
 
     c: Any = None
-    back: int = 3
+    reach: int = 3
     threshold: float = 0.15
     imitates_outputs: bool = False
     counts_last: bool = False
@@ -386,7 +391,7 @@ class Pair(BackInTime):
     @property
     def slots(self) -> int:
         """The steps that are kept."""
-        return self.back + 1
+        return self.reach + 1
 
     @property
     def n_judged(self) -> int:
@@ -470,7 +475,7 @@ class Pair(BackInTime):
     @property
     def ring_each(self) -> int:
         """How many numbers say how far a trial's ring has turned."""
-        return 3 + self.slots
+        return FIRST + self.slots
 
     @property
     def n_handed_on(self) -> int:
@@ -533,7 +538,7 @@ class ChunkerAtWork(OneNet):
     @property
     def passed(self) -> int:
         """How many inputs were passed on to C."""
-        return int(self._numbers.ring[4])
+        return int(self._numbers.ring[2 + PASSED])
 
 
 @dataclass(frozen=True)
@@ -621,7 +626,7 @@ class Chunker(NetRecipe):
         return Pair(
             **settings | of_a,
             c=c,
-            back=self.depth or 0,
+            reach=int(self.depth or 0),
             threshold=self.threshold,
             imitates_outputs=both,
             counts_last=aims.last_only,

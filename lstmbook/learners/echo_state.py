@@ -18,18 +18,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lstmbook.lanes.blocks import Memory as Floats
-from lstmbook.lanes.blocks import collect, number, one_lane, view
+from lstmbook.lanes.blocks import number, one_lane, view
 from lstmbook.lanes.squash import TANH, squash
 from lstmbook.lanes.words import fma, lane, like, seldom, where
-from lstmbook.learners.back_in_time import BackInTime, prepare, step_on
-from lstmbook.learners.elman import recall
+from lstmbook.learners.back_in_time import BackInTime, prepare, step
 from lstmbook.learners.layered import (
     Layered,
     Memory,
     Numbers,
     answer,
     answer_of_one,
-    forward,
     show,
 )
 from lstmbook.learners.recipe import Aims, NetRecipe
@@ -83,12 +81,9 @@ def weigh(net: Echo, S: Any) -> None:
 
 
 @lane
-def step(net: Echo, S: Any, M: Numbers, places: Floats, j: int) -> None:
-    """Take a step up to the activations: all trials."""
-    step_on(net, S)
-    if net.n_moved > 0:
-        collect(net.moved, M.now, M.records, places, j * net.lanes)
-    forward(net, S, S, view(net.now, M.now, 0), view(net.now, M.inputs, j * net.now_size))
+def recall(net: Layered, S: Any, P: Any, u: int) -> None:
+    """Carry nothing: no error goes into the units."""
+    S.delta_h[u], S.back[u] = like(S.loss, 0.0), like(S.loss, 0.0)
 
 
 @lane

@@ -8,29 +8,11 @@ after one step: what was copied counts as a constant input, `eq-error-signal` wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from lstmbook.lanes.squash import squash
-from lstmbook.lanes.words import lane, like
-from lstmbook.learners.layered import Layered, Memory
+from lstmbook.learners.layered import Memory
 from lstmbook.learners.recipe import NetRecipe
-
-
-@lane
-def remember(net: Layered, S: Any, P: Any, u: int) -> None:
-    """Squash a unit's net input: `eq-forward`."""
-    P.source[net.n_x + u], P.slope[u] = squash(net.f, S.net[u])
-
-
-@lane
-def recall(net: Layered, S: Any, P: Any, u: int) -> None:
-    """Carry the error through the squashing function: `eq-error-signal`."""
-    S.delta_h[u] = P.slope[u] * S.into[u]
-    S.back[u] = like(S.loss, 0.0)
-
-
-SIMPLE = Memory(remember, recall, kept=("slope",))
-"""A unit keeps its activation, and only until the next step."""
+from lstmbook.learners.simple import SIMPLE
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """The gated recurrent unit (Cho et al. 2014), trained by back-propagation through time.
 
-A unit has four net inputs: of its update gate z, of its reset gate r, and two of its candidate,
-from below and from the layer a step before. The reset gate closes the second:
+A unit has four net inputs: those of its update gate z and its reset gate r, which are logistic, and
+two of its candidate, net_x from below and net_y from the layer a step before, each with a bias. The
+reset gate closes the second:
 
-    y(t) = z y(t-1) + (1 - z) tanh(net_x + r net_y)
+    y(t) = z y(t-1) + (1 - z) f(net_x + r net_y),   f = tanh unless set otherwise
 
 This is the form of the paper's first version, which leaves all that is linear outside the gates;
 in later ones the reset gate multiplies y(t-1) before the weights.

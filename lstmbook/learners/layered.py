@@ -4,19 +4,25 @@ At each step a layer reads what is below it (the inputs, or the layer before) an
 activations of the step before; the outputs read the last layer. What a unit makes of its net
 inputs and its past is its `Memory`; all that is linear stands here, forwards and backwards.
 
-`S` is a block with all that a trial's net holds, `P` what belongs to the present step, `X` what
-belongs to the present symbol (see `lstmbook.learners.lstm`).
+`S` is a block with all that a trial's net holds, `P` what belongs to one step and may be kept, `X`
+what belongs to the present symbol: rows of all trials (`net.now`), or one trial's *record* of the
+symbol (`net.record`), of which ``places`` says where each lane's begins. `M` are all arrays
+(`Numbers`), and ``mine`` is a block seen as one trial's. A number is one number a trial;
+``like(S.loss, 0.0)`` makes one. With n_x inputs in rows, n units and r net inputs a unit:
 
-=====================  ============================================================
-here                   in the papers
-=====================  ============================================================
-``P.source``           what is read at a step: inputs in rows, then activations y(t)
-``S.before``           y(t - 1)
-``S.net``              net inputs; a unit may have several
-``S.into``             dE/dy(t), as far as it has been summed up
-``S.delta_h``          -dE/dnet(t), `eq-error-signal`
-``S.back``             what goes back to y(t - 1), `eq-backprop`
-=====================  ============================================================
+==============  ==============  ===================================================
+here            shape           in the papers
+==============  ==============  ===================================================
+``S.W, S.b``    (r n, n_into)   weights into net inputs, in rows; biases (r n)
+``X.W``         (r n_1)         those from the present symbol, into the first layer
+``P.source``    (n_x + n)       what is read: inputs in rows, then activations y(t)
+``S.before``    (n)             y(t - 1)
+``S.net``       (r n)           net inputs, `eq-forward`
+``S.into``      (n)             -dE/dy(t), as far as it has been summed up
+``S.delta_h``   (r n)           -dE/dnet(t), `eq-error-signal`
+``S.back``      (n)             what of it goes back to y(t - 1), `eq-backprop`
+``S.K``         outputs, units  weights into outputs, `lstmbook.learners.outputs`
+==============  ==============  ===================================================
 """
 
 from __future__ import annotations
@@ -32,7 +38,18 @@ import numpy as np
 from lstmbook.lanes.blocks import Layout, Mover, number, up_to
 from lstmbook.lanes.blocks import Memory as Floats
 from lstmbook.lanes.learner import IN_RECORDS
-from lstmbook.lanes.words import Constants, Number, absolute, fma, lane, larger, like, where
+from lstmbook.lanes.words import (
+    Constants,
+    Number,
+    absolute,
+    fma,
+    is_lane,
+    lane,
+    larger,
+    like,
+    reached,
+    where,
+)
 from lstmbook.learners.outputs import (
     OutputLayout,
     judge,
@@ -42,6 +59,16 @@ from lstmbook.learners.outputs import (
     wanted_of,
 )
 from lstmbook.sequences import IntArray
+
+TOLD = ("target", "wanted", "counts", "imitated")
+"""What tells a net what is wanted."""
+
+OF_STATE = (
+    "W", "b", "K", "rate", "source", "before", "net", "into", "delta_h", "back", "loss", "worst",
+    "illegal", "begins", "shown", "arriving", "y_k", "last", "ended", "saved", "active",
+    "judge_last",
+)  # fmt: skip
+"""Names of the state that nothing a unit keeps can have."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,37 @@ class Memory(Constants):
     before: tuple[int, ...] = (1,)
     biased: tuple[int, ...] = (1,)
     kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._check("remember", ("source",))
+        self._check("recall", ("delta_h", "back"))
+        counts = {len(each) for each in (self.below, self.before, self.biased)}
+        if len(counts) > 1 or counts == {0}:
+            raise ValueError(
+                f"below is {self.below}, before {self.before} and biased {self.biased}; each has "
+                "an entry for each net input of a unit"
+            )
+        for name in self.kept:
+            if name in OF_STATE:
+                raise ValueError(f"kept has {name!r}, which is the name of something else")
+
+    def _check(self, name: str, sets: tuple[str, ...]) -> None:
+        """Check that a function can be what it is said to be."""
+        function = getattr(self, name)
+        if not is_lane(function):
+            raise TypeError(f"{name} is {function!r}; it must be marked with @lane")
+        used: set[str] = set()
+        for each, _ in reached(function).values():
+            used.update(each.__code__.co_names)
+        for word in sets:
+            if word not in used:
+                raise ValueError(f"{name} does not set {word}, which it must for each unit")
+        for word in TOLD:
+            if word in used:
+                raise ValueError(
+                    f"{name} reads {word}; what a unit makes of its inputs must not depend on what "
+                    "is wanted"
+                )
 
 
 class Numbers(NamedTuple):

@@ -1,4 +1,10 @@
-"""The settings of a layered net and of how it learns, before a task says what it reads."""
+"""The settings of a layered net and of how it learns, before a task says what it reads.
+
+A learner is met in four forms: its settings (a `NetRecipe`, such as `BPTT`), which designs hold;
+from these and a task the net as compiled code knows it (a `Layered`, such as `BackInTime`), without
+numbers; with the numbers of one net, a learner at work (`OneNet`, from `NetRecipe.build`); with a
+seed and a cap, a trial (`NetTrial`), of which the loop runs many.
+"""
 
 from __future__ import annotations
 
@@ -115,6 +121,13 @@ class NetRecipe:
     memory: ClassVar[Memory]
 
     def __post_init__(self) -> None:
+        if "__dataclass_fields__" not in vars(type(self)):
+            raise TypeError(
+                f"{type(self).__name__} must be marked with @dataclass(frozen=True), or its "
+                "settings are not seen"
+            )
+        if not isinstance(getattr(self, "memory", None), Memory):
+            raise TypeError(f"{type(self).__name__} has no memory, a Memory of its units")
         as_choice("recurrent", self.recurrent, RECURRENT)
         least = 0 if self.recurrent == "all" else 1
         for units in self.layers:
@@ -179,6 +192,7 @@ class NetRecipe:
         fully = self.recurrent == "all"
         in_rounds = self.depth != 0
         return {
+            # of the size of an alphabet nothing depends that is compiled, unless it is in rows
             "n_inputs": aims.n_inputs if self.one_hot or not aims.symbolic else 1,
             "n_outputs": aims.n_outputs,
             "layers": (self.layers[0] + aims.n_outputs,) if fully else self.layers,

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lstmbook.lanes.blocks import Memory as Floats
-from lstmbook.lanes.blocks import collect, deliver, number, one_lane, up_to, view
+from lstmbook.lanes.blocks import deliver, number, one_lane, up_to, view
 from lstmbook.lanes.words import Number, fma, lane, like, seldom, where
-from lstmbook.learners.back_in_time import BackInTime, step_on
-from lstmbook.learners.elman import SIMPLE
+from lstmbook.learners.back_in_time import BackInTime, step
 from lstmbook.learners.layered import (
     Layered,
     Memory,
@@ -29,9 +28,9 @@ from lstmbook.learners.layered import (
     answer,
     answer_of_one,
     arrive,
-    forward,
 )
 from lstmbook.learners.recipe import NetRecipe
+from lstmbook.learners.simple import SIMPLE
 
 SIDE = 4
 """So many weights' partials are carried on together: what is loaded is used more than once."""
@@ -126,13 +125,9 @@ def change_weight(net: RealTime, S: Any, i: int, m: int, layer: int) -> None:
 
 
 @lane
-def step(net: RealTime, S: Any, M: Numbers, places: Floats, j: int) -> None:
-    """Take a step up to the activations: all trials."""
-    X, given = view(net.now, M.now, 0), view(net.now, M.inputs, j * net.now_size)
-    step_on(net, S)
-    if net.n_moved > 0:
-        collect(net.moved, M.now, M.records, places, j * net.lanes)
-    forward(net, S, S, X, given)
+def step_and_hold(net: RealTime, S: Any, M: Numbers, places: Floats, j: int) -> None:
+    """Take a step up to the activations, and set what carrying partials reads: all trials."""
+    step(net, S, M, places, j)
     read(net, S)
     hold(net, S)
 
@@ -141,7 +136,7 @@ def step(net: RealTime, S: Any, M: Numbers, places: Floats, j: int) -> None:
 def resting_step(net: RealTime, M: Numbers, places: Floats, j: int) -> None:
     """Take a step without error, the j-th of some: all trials."""
     S = view(net.state, M.state, 0)
-    step(net, S, M, places, j)
+    step_and_hold(net, S, M, places, j)
     carry(net, S, False)
 
 
@@ -149,7 +144,7 @@ def resting_step(net: RealTime, M: Numbers, places: Floats, j: int) -> None:
 def learning_step(net: RealTime, M: Numbers, places: Floats) -> None:
     """Take a step with an error: all trials."""
     S = view(net.state, M.state, 0)
-    step(net, S, M, places, 0)
+    step_and_hold(net, S, M, places, 0)
     answer(net, S, S, view(net.now, M.now, 0), M, places, 0)
     arrive(net, S)
     carry(net, S, True)
