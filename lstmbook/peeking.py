@@ -75,14 +75,15 @@ def check_no_peeking(
     a batch: all of its outputs are made before any of its targets is used. What it predicts must
     not depend on the targets at all.
 
-    Not caught is what never shows in those sequences, steps and targets: a learner that begins to
-    peek later in a trial, at rare sequences, or at other settings; so raise `sequences` and
-    `steps`, and try other seeds. A task whose inputs tell the target is no fault of the learner,
-    and what it gets from elsewhere than the sequence, such as by running the task itself, is not
-    seen. A learner that draws from anything but its `rng`, the time for instance, is refused,
-    since two of them cannot be compared. Of a learner in lane code the net at work is seen, not the
-    loop: a unit's memory that reads what is wanted is refused when it is made, and lane code
-    beyond that is its author's to answer for.
+    Not caught is what never shows in those sequences, steps and targets: a learner that begins
+    to peek later in a trial, at rare sequences, or at other settings; so raise `sequences` and
+    `steps`, and try other seeds. Nor is one that predicts from a table of the inputs it has
+    seen. A task whose inputs tell the target is no fault of the learner, and what it gets from
+    elsewhere than the sequence, such as by running the task itself, is not seen. A learner that
+    draws from anything but its `rng`, the time for instance, is refused, since two of them
+    cannot be compared. Of a learner in lane code the net at work is seen, not the loop: a
+    unit's memory that reads what is wanted is refused when it is made, and lane code beyond
+    that is its author's to answer for.
 
     Parameters
     ----------

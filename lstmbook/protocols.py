@@ -147,7 +147,7 @@ class Outcome:
     Attributes
     ----------
     ending
-        "success", "cap" (not within the sequences allowed) or "diverged" (an output that is
+        "success", "cap" (not within the sequences allowed) or "diverged" (a loss that is
         not finite).
     sequences
         Sequences until success as the criterion counts them; otherwise the number presented.
@@ -275,10 +275,12 @@ def run_trial(
         for sequence, raw in zip(batch, found, strict=True):
             judged += 1
             outputs = np.asarray(raw, dtype=np.float64)
-            if not np.isfinite(outputs).all():
+            with np.errstate(over="ignore", invalid="ignore"):
+                each = loss(sequence, outputs)
+            if not np.isfinite(each):
                 ending, sequences = "diverged", judged
                 break
-            running += loss(sequence, outputs)
+            running += each
             if judged % window == 0:
                 curve.append(running / window)
                 running = 0.0

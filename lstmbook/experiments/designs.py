@@ -22,6 +22,7 @@ from lstmbook.experiments.recipes import (
     TaskRecipe,
     settings_of,
 )
+from lstmbook.lanes.draws import Stream, stream_key
 from lstmbook.learners.catalogue import KINDS
 from lstmbook.learners.recipe import NetRecipe
 from lstmbook.lstm import Topology
@@ -425,5 +426,5 @@ def _tuple(value: Any) -> Any:
 
 def mean_steps(task: Task, seed: int = 0, n: int = 8) -> float:
     """Return the mean length of some sequences of a task, for estimates of time."""
-    rng = np.random.default_rng(seed)
-    return float(np.mean([len(task.sample(rng)) for _ in range(n)]))
+    stream = Stream(stream_key(seed, "sequences"))
+    return float(np.mean([len(task.sample(stream)) for _ in range(n)]))

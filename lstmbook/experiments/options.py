@@ -19,8 +19,9 @@ import numpy as np
 from lstmbook.experiments.source_code import function_of, methods_of, source_of
 from lstmbook.lanes.form import Form
 from lstmbook.lanes.verdict import CriterionForm
-from lstmbook.lanes.words import described, reached
+from lstmbook.lanes.words import described, own_functions, reached
 from lstmbook.learners.layered import Memory
+from lstmbook.learners.recipe import NetRecipe
 
 
 def plain(value: Any, name: str = "value") -> Any:
@@ -88,8 +89,12 @@ def _dataclass(value: Any, name: str, above: tuple[Any, ...]) -> dict[str, Any]:
     made = type(value)
     written: dict[str, Any] = {"is": made.__name__}
     ours = made.__module__.partition(".")[0] == __name__.partition(".")[0]
-    if not ours and any(map(methods_of, _of_readers(made))):
+    is_net = isinstance(value, NetRecipe)
+    if not ours and (is_net or any(map(methods_of, _of_readers(made)))):
         written["source"] = _digest(made, name, above)
+    if not ours and is_net:  # what it gives the loop
+        written["kinds"] = [_kind(each, name, above) for each in (value.kind, value.at_work)]
+        written["one_hot"] = value.one_hot
     form = getattr(made, "form", None)
     # the functions of a task or a criterion stand beside its class
     if not ours and isinstance(form, Form | CriterionForm):
@@ -114,6 +119,18 @@ def _form(form: Form | CriterionForm | Memory, name: str, above: tuple[Any, ...]
             if not called.startswith("lstmbook."):
                 found[called] = [_code(function, name, above), known]
     return found | {"rest": described(_rest(form))}
+
+
+def _kind(kind: type, name: str, above: tuple[Any, ...]) -> Any:
+    """Return how a reader's class with lane functions is written down, and what these call."""
+    if not _of_readers(kind):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    found: dict[str, Any] = {}
+    for each in own_functions(kind):
+        for called, (function, known) in reached(each).items():
+            if not called.startswith("lstmbook."):
+                found[called] = [_code(function, name, above), known]
+    return [_code(kind, name, above), found]
 
 
 def _functions(form: Form | CriterionForm | Memory) -> tuple[Callable[..., Any], ...]:

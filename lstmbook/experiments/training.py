@@ -32,7 +32,7 @@ class TrainedTrial:
     task
         Its task, with the criterion.
     learner
-        The learner as the trial left it: it predicts, and it can learn on.
+        The learner with the weights that the trial left it with: it predicts, and can learn on.
 
     Raises
     ------
@@ -100,8 +100,9 @@ def train(
         The record, equal to that of `run`, and the learner: one's own, or a readable one of the
         package. Of an LSTM trial in lanes that is `lstmbook.truncated_learning.LSTM` with the
         last weights, of a layered net its `build`; in float64 whatever the trial's dtype, without
-        the schedule or construction that the trial may have had, and of nets that are not reset
-        with activations of zero.
+        the schedule or construction that the trial may have had. What a layered net carries on
+        beside weights begins anew: activations where it is not reset, the chunker's last steps, an
+        echo state net's inverse.
 
     Raises
     ------

@@ -203,8 +203,10 @@ class LaneJudge:
     @property
     def until_look(self) -> int:
         """After how many more presented sequences something may be tried."""
-        every = getattr(self.settings, "every", 0)
-        return every - self.judge.presented % every if every else FAR
+        if self.form.tries == "nothing":
+            return FAR
+        every = getattr(self.settings, "every", 1)  # another period may end at any sequence
+        return int(every - self.judge.presented % every)
 
     @property
     def after(self) -> int:

@@ -203,7 +203,7 @@ def described(value: Any) -> str:
     """Return all that can change what is compiled from a constant, as text."""
     if is_dataclass(value) and not isinstance(value, type):
         parts = [f"{each.name}={described(getattr(value, each.name))}" for each in fields(value)]
-        parts += [f"{name}={described(each)}" for name, each in _own_functions(value)]
+        parts += [described(each) for each in own_functions(type(value))]
         return f"{type(value).__name__}({', '.join(parts)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(described, value))})"
@@ -219,16 +219,16 @@ def described(value: Any) -> str:
     return repr(value)
 
 
-def _own_functions(value: Any) -> list[tuple[str, FunctionType]]:
-    """Return the lane functions that a reader's class of constants has, by name."""
+def own_functions(kind: type) -> list[FunctionType]:
+    """Return the lane functions that a reader's class has as attributes, by their names' order."""
     found = {
-        name: getattr(value, name)
-        for each in reversed(type(value).__mro__)
-        if not each.__module__.startswith(("lstmbook.", "builtins"))
+        name: getattr(kind, name)
+        for each in reversed(kind.__mro__)
+        if each.__module__.partition(".")[0] not in ("lstmbook", "builtins")
         for name, part in vars(each).items()
         if isinstance(part, staticmethod)
     }
-    return [(name, each) for name, each in sorted(found.items()) if is_lane(each)]
+    return [each for _, each in sorted(found.items()) if is_lane(each)]
 
 
 def reached(function: FunctionType) -> dict[str, tuple[FunctionType, str]]:

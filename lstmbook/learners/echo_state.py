@@ -186,6 +186,7 @@ class EchoState(NetRecipe):
         as_number("density", self.density, above=0, at_most=1)
         as_number("leak", self.leak, above=0, at_most=1)
         as_number("ridge", self.ridge, above=0)
+        as_number("learning_rate", self.learning_rate, above=0, at_most=1)
         for name, wanted in (
             ("updates", "every step"), ("depth", 0), ("recurrent", "hidden"),
             ("f", "tanh"), ("f_k", "identity"),

@@ -33,7 +33,9 @@ class Size:
 
 @dataclass(frozen=True)
 class NetTrial:
-    """Everything that defines a trial of a layered net; two equal ones end with the same bits.
+    """Everything that defines a trial of a layered net.
+
+    Two equal ones with the same initial weights end with the same bits.
 
     Attributes
     ----------
@@ -46,7 +48,7 @@ class NetTrial:
     max_sequences
         The cap.
     weights
-        Initial weights instead of drawn ones, shape (n_weights,).
+        Initial weights instead of drawn ones, shape (n_weights,); not compared.
     dtype
         "float32" or "float64".
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from lstmbook.lanes.blocks import Memory, aligned, clear, one_lane, view
 from lstmbook.lanes.words import lane
 from lstmbook.learners.layered import Layered
 from lstmbook.sequences import IntArray, Sequence
-from lstmbook.validation import Array, as_array
+from lstmbook.validation import Array, as_array, as_number, as_switch
 
 
 class Given(NamedTuple):
@@ -120,8 +121,8 @@ class OneNet:
         plain: bool | None = None,
     ) -> None:
         self.net, self.n_inputs = net, n_inputs
-        self.learning_rate = learning_rate
-        self.plain = find_spec("numba") is None if plain is None else plain
+        self.learning_rate = as_number("learning_rate", learning_rate, at_least=0)
+        self.plain = find_spec("numba") is None if plain is None else as_switch("plain", plain)
         self._places = net.weight_places(n_inputs)
         self._room = 0
         self._numbers: Any = net.numbers(n_inputs, 1, 0)
@@ -200,6 +201,8 @@ class OneNet:
         return given.outputs[: targets.size].reshape(targets.shape).astype(np.float64)
 
     def _check(self, sequence: Sequence) -> None:
+        if not isinstance(sequence, Sequence):
+            raise TypeError(f"sequence is {sequence!r}; it must be a Sequence")
         for name, ours in (("n_inputs", self.n_inputs), ("n_outputs", self.net.n_judged)):
             theirs = getattr(sequence, name)
             if theirs != ours:
@@ -235,6 +238,10 @@ class OneNet:
             self._run = compiled_entry(present, net, self._given)
 
     # ------------------------------------------------------------ copies
+    def __copy__(self) -> OneNet:
+        """Return a copy with numbers of its own."""
+        return deepcopy(self)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy is made of: compiled code stays behind."""
         return {

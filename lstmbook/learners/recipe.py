@@ -257,6 +257,8 @@ class NetRecipe:
         plain
             Run the sources in NumPy; compile them if False; what is installed decides if None.
         """
+        if not isinstance(task, Task):
+            raise TypeError(f"task is {task!r}; it must be a task (lstmbook.protocols.Task)")
         why = self.cannot(task)
         if why is not None:
             raise ValueError(f"task is {type(task).__name__}: {why}")
@@ -272,4 +274,4 @@ def is_symbolic(task: Any) -> bool:
     form = getattr(task, "form", None)
     if form is not None:
         return bool(form.symbolic)
-    return bool(task.sample(np.random.default_rng(0)).symbolic)
+    return bool(task.sample(Stream(0)).symbolic)

@@ -102,7 +102,9 @@ def rates_of(net: Topology, phases: tuple[Phase, ...]) -> tuple[Rates, ...]:
 
 @dataclass(frozen=True)
 class Trial:
-    """Everything that defines a trial; two equal trials end with the same bits.
+    """Everything that defines a trial.
+
+    Two equal ones with the same initial weights end with the same bits.
 
     Attributes
     ----------
@@ -129,7 +131,7 @@ class Trial:
     schedule
         If given, learning rates that change with time, in place of `learning_rate`.
     weights
-        Initial weights instead of drawn ones, shape (net.n_weights,).
+        Initial weights instead of drawn ones, shape (net.n_weights,); not compared.
     dtype
         "float32" or "float64".
     """

@@ -98,7 +98,18 @@ class OneLine:
         return 1
 
     def sample(self, rng: np.random.Generator | Stream) -> Sequence:
-        """Draw a sequence."""
+        """Draw a sequence; of a fixed set (`n_training`) from a stream, to which the set belongs.
+
+        Raises
+        ------
+        TypeError
+            If there is a fixed set and `rng` is a generator, each draw of which begins a stream.
+        """
+        if self.n_training and not isinstance(rng, Stream):
+            raise TypeError(
+                f"rng is {rng!r}; with n_training the set belongs to a stream: it must be one, "
+                'such as Stream(stream_key(seed, "sequences"))'
+            )
         return sample(self, rng)
 
     def doing_nothing(self) -> Baseline:

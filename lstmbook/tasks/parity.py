@@ -86,7 +86,8 @@ class Parity(OneLine):
     def as_guessed(cls) -> Self:
         """Return the task that weights were guessed for: 500 to 600 elements, 100 strings.
 
-        The outputs for all of them must be within 0.1 of 0 or 1.
+        The outputs for 100 strings must be within 0.1 of 0 or 1. In the paper these are the
+        training strings; here they are others, drawn alike.
         """
         criterion = OnTestSet(tolerance=0.1, n_tests=100, every=100)
         return cls(500, 600, 0.0, 1.0, n_training=100, criterion=criterion)

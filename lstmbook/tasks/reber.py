@@ -149,7 +149,8 @@ def remembered(sequence: Sequence, outputs: Array) -> bool:
 def shares_at_the_end(task: EmbeddedReber, learner: Learner) -> dict[str, float]:
     """Return in which shares of both sets' strings all is predicted, and the second is remembered.
 
-    By name, as milestones of a trial: `string_predicted` and `remembered`.
+    By name, as milestones of a trial: `string_predicted` and `remembered`. Each string begins where
+    the learner stands.
     """
     found = []
     for each in (*task.training, *task.test):

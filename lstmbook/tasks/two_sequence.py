@@ -207,6 +207,8 @@ class NoiseAndSignal:
         as_number("of_plus", self.of_plus)
         as_number("of_minus", self.of_minus)
         as_number("target_noise", self.target_noise, at_least=0)
+        if self.of_plus == self.of_minus:
+            raise ValueError(f"of_plus and of_minus are both {self.of_plus}; they must differ")
 
     @classmethod
     def of(cls, variant: str, T: int = 100, N: int = 3, stop: str = "ST2") -> Self:
