@@ -222,8 +222,15 @@ def score_slopes(net: CascadeLayout, A: Arrays) -> None:
 def quickprop(now: Any, d: Number, s: Number, last: Number) -> Number:
     """Return a weight's change: to the minimum of a parabola through two slopes.
 
-    A step that would be larger than `growth` times the last, d, or uphill, is that much instead;
-    a linear term is added where the slope s still points the way of the last step.
+    A step that would be larger than `growth` times the last, or uphill, is that much instead; a
+    linear term is added where the slope still points the way of the last step.
+
+    Parameters
+    ----------
+    d
+        The weight's last change.
+    s, last
+        What is descended, dE/dw (or -dS/dw): its slope now, and before that change.
     """
     way = where(d > 0.0, like(d, -1.0), like(d, 1.0))
     too_far = way * s >= now.growth / (1.0 + now.growth) * (way * last)
@@ -235,7 +242,7 @@ def quickprop(now: Any, d: Number, s: Number, last: Number) -> Number:
 
 @lane
 def move(net: CascadeLayout, now: Any, B: Any, vectors: int) -> None:
-    """Move weights down their slope, which `scale` turns and `decay` steepens."""
+    """Move weights down what `scale` makes of the summed slope, and decay adds to."""
     for u in range(vectors):
         for m in range(net.n_weights):
             s = fma(B.w[u, m], now.decay, B.slope[u, m] * now.scale)
@@ -568,7 +575,7 @@ class RecurrentCascadeCorrelation:
 
     # ------------------------------------------------------------ a learner
     def learn(self, sequence: Sequence) -> Array:
-        """Count a presentation, train an epoch when one is full, return the outputs before.
+        """Count a presentation, train an epoch when one is full, return the outputs made before it.
 
         Returns
         -------

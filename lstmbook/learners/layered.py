@@ -285,7 +285,10 @@ class Layered(OutputLayout):
 
     @property
     def alone(self) -> bool:
-        """Whether the errors of each step go back by themselves: together they go all the way."""
+        """Whether the errors of each step go back apart; else those of all steps go back together.
+
+        Together they cannot stop after some steps each, so a depth needs them apart.
+        """
         return self.in_rounds and self.every_step and (self.depth > 0 or not self.at_end)
 
     @property

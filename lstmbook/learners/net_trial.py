@@ -60,6 +60,7 @@ class NetTrial:
     weights: Array | None = field(default=None, compare=False)
     dtype: str = "float64"
 
+    # what trials of LSTM may have
     plateau = None
     schedule = ()
     start_blocks = 0

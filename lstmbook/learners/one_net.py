@@ -43,7 +43,7 @@ class Given(NamedTuple):
 
 @lane
 def set_step(net: Layered, G: Given, t: int, row: int) -> None:
-    """Set a step's inputs and targets; where the symbol's record is stands in a row of places."""
+    """Set a step's inputs and targets, and in a row of places where its record begins."""
     mine = one_lane(view(net.state, G.numbers.state, 0), 0)
     inputs = one_lane(view(net.now, G.numbers.inputs, 0), 0)
     if net.symbolic:

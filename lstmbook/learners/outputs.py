@@ -230,7 +230,7 @@ class OutputLayout(Constants):
 
     @property
     def first_imitated(self) -> int:
-        """Where what wide outputs imitate begins in a trial's memory, of the first to do so."""
+        """Where in a trial's memory stands what the first wide output that imitates is to show."""
         return self.own.start("imitated") + self.n_judged
 
     @property

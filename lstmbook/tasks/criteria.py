@@ -6,7 +6,6 @@ use the same functions.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -28,7 +27,7 @@ from lstmbook.protocols import Judge
 from lstmbook.sequences import Batch, Sequence, as_choice, as_outputs
 from lstmbook.validation import Array, as_count, as_number
 
-NO_LIMIT = sys.float_info.max
+NO_LIMIT = 1e300
 """Stands for the limit of a mean error where there is none."""
 
 MOST_RECENT = 10**6

@@ -14,8 +14,8 @@ def blocks():
     """Return the guide's pieces of code, by their headings."""
     found = {}
     for part in re.split(r"^##? ", GUIDE.read_text(encoding="utf-8"), flags=re.M)[1:]:
-        (code,) = re.findall(r"^```python\n(.*?)^```$", part, re.M | re.S)
-        found[part.partition("\n")[0]] = code
+        for code in re.findall(r"^```python\n(.*?)^```$", part, re.M | re.S):
+            found[part.partition("\n")[0]] = code
     return found
 
 

@@ -159,7 +159,7 @@ class Nets:
         if not self.gated:
             return choose(about["f"], net[0])
         z, r = jax.nn.sigmoid(net[0]), jax.nn.sigmoid(net[1])
-        return z * y + (1 - z) * jnp.tanh(net[2] + r * net[3])
+        return z * y + (1 - z) * choose(about["f"], net[2] + r * net[3])
 
     def answer(self, w, y, x, about):
         """Return the outputs."""

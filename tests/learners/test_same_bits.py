@@ -137,6 +137,8 @@ def test_bits_do_not_depend_on_the_room_there_is_at_first(monkeypatch):
 
 def test_a_trial_that_diverges_leaves_its_neighbours_alone(case):
     _, trials, seven = case
+    if isinstance(trials[0].learner, EchoState):
+        pytest.skip("it takes least-squares steps, which never lead far")
     recipe = replace(trials[0].learner, learning_rate=1e300)
     wild = [replace(trials[i % 4], learner=recipe, seed=100 + i) for i in range(5)]
     found = run([*wild[:3], *trials[:9], *wild[3:], *trials[9:]], 7)
