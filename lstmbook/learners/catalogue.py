@@ -93,7 +93,7 @@ def why_not(learner: str | Recipe, task: Any) -> str | None:
 def matrix() -> str:
     """Return which learner runs which task as a table in Markdown, and why some do not."""
     kinds = ("lstm", *KINDS)
-    rows = [["", *(TITLES.get(kind, kind) for kind in kinds)]]
+    rows = [["task", *(TITLES.get(kind, kind) for kind in kinds)]]
     reasons: list[str] = []
     for name, make in TASKS.items():
         cells = []

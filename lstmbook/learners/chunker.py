@@ -594,7 +594,7 @@ class Chunker(NetRecipe):
         """Return why a task is not one of predicting the next symbol, or None if it is."""
         form = getattr(task, "form", None)
         if form is None or not form.every_step:
-            return "the learner predicts its next input, and the task does not ask for that"
+            return "a chunker learns by predicting its next input, which this task does not ask for"
         return None
 
     def aims_of(self, task: Any) -> Aims:

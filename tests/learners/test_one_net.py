@@ -109,9 +109,9 @@ def test_impossible_trials_are_named(change, error, said):
 
 def test_a_chunker_wants_to_predict_its_next_input():
     task, rng = RandomDistractors(q=1, p=2), np.random.default_rng(0)
-    with pytest.raises(ValueError, match="RandomDistractors: the learner predicts its next"):
+    with pytest.raises(ValueError, match="RandomDistractors: a chunker learns by predicting"):
         Chunker().build(task, rng)
-    with pytest.raises(ValueError, match="cannot run in lanes: the learner predicts its next"):
+    with pytest.raises(ValueError, match="cannot run in lanes: a chunker learns by predicting"):
         list(run_trials([NetTrial(task, Chunker(), 1, 1)]))
 
 
