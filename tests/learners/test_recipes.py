@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from lstmbook.experiments import design, run
@@ -14,9 +13,10 @@ from lstmbook.learners.bptt import BPTT
 from lstmbook.learners.catalogue import why_not
 from lstmbook.learners.gru import GRU
 from lstmbook.learners.layered import Memory
+from lstmbook.learners.net_trial import NetTrial
 from lstmbook.learners.recipe import NetRecipe
 from lstmbook.learners.simple import recall, remember
-from lstmbook.tasks.adding import Adding
+from lstmbook.learners.trials import run_trials
 
 
 @lane
@@ -94,9 +94,9 @@ def test_a_recipe_goes_into_a_row_as_a_class_or_made():
 def test_a_trained_net_has_the_weights_that_its_trial_ended_with(learner):
     row = replace(design("table2/q50-p50").with_task(q=2, p=3), max_sequences=30)
     trained = train(row.with_learner(learner), seed=3)
-    longer = train(replace(row, max_sequences=31).with_learner(learner), seed=3)
-    assert trained.record.ending == "cap"
-    assert (trained.weights["weights"] != longer.weights["weights"]).any()
-    task = Adding(T=20)
-    assert why_not(learner, task) is None
-    assert np.isfinite(trained.weights["weights"]).all()
+    trial = NetTrial(row.task, learner, seed=3, max_sequences=30)
+    ((_, result),) = run_trials([trial], keep_weights=True)
+    assert (trained.record.ending, trained.record.presented) == ("cap", 30)
+    assert (trained.weights["weights"] == result.weights).all()
+    earlier = train(replace(row, max_sequences=29).with_learner(learner), seed=3)
+    assert (trained.weights["weights"] != earlier.weights["weights"]).any()

@@ -1,7 +1,7 @@
 """What a critic found to be otherwise than said, and no longer is."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -90,7 +90,3 @@ def test_a_copy_learns_by_itself():
 def test_what_cannot_be_is_refused_at_once(make, problem):
     with pytest.raises((TypeError, ValueError), match=problem):
         make()
-
-
-def test_equal_settings_make_equal_recipes():
-    assert replace(Elman(hidden=3), learning_rate=0.2) == Elman(hidden=3, learning_rate=0.2)
